@@ -1,0 +1,306 @@
+/**
+ * The broker: the map of topics, and the turn of the event loop that drives them.
+ *
+ * All work of a turn is gathered and done once at its end, in this order: commit what was published
+ * (`committer.ts`), release it to the channels, share it out among the consumers, write to their sockets.
+ * The end of the turn is `setImmediate`, which runs after the reads that were ready.
+ *
+ * This file owns lifecycle and scheduling. Protocol, HTTP, statistics and files stand beside it.
+ */
+import { setImmediate } from "node:timers";
+import type { Clock } from "../clock/clock.ts";
+import type { BufferPool } from "../buffers/buffer_pool.ts";
+import { type Segment, setTimestamp, type Timestamp } from "../storage/segment.ts";
+import type { Channel } from "./channel.ts";
+import { Committer } from "./committer.ts";
+import type { Durability, Store } from "./store.ts";
+import { Topic, type TopicHost } from "./topic.ts";
+
+export interface BrokerOptions {
+  /** 0..1023. */
+  nodeId: number;
+  durability: Durability;
+  /** Messages an ephemeral topic or channel holds before new ones are dropped. */
+  memQueueSize: number;
+  /** How often channels with something due are looked at, ms. */
+  queueScanInterval: number;
+}
+
+/** Something with staged output that is written at the end of the turn. */
+export interface Flushable {
+  flush(): void;
+}
+
+/** Is told what comes into being and what goes. Calls come after the fact. */
+export interface BrokerObserver {
+  topicCreated?(topic: Topic): void;
+  topicDeleted?(topic: Topic): void;
+  channelCreated?(channel: Channel): void;
+  channelDeleted?(channel: Channel): void;
+}
+
+const HOUSEKEEPING_MS = 1000;
+
+export class Broker implements TopicHost {
+  readonly pool: BufferPool;
+  readonly topics = new Map<string, Topic>();
+  readonly nodeId: number;
+  readonly memQueueSize: number;
+  readonly time: Timestamp = { high: 0, low: 0 };
+  nowMs: number;
+  readonly observers: BrokerObserver[] = [];
+  readonly committer: Committer;
+
+  readonly #clock: Clock;
+  readonly #store: Store;
+  readonly #scanIntervalMs: number;
+  #armed = false;
+  #channels: Channel[] = [];
+  #outputs: Flushable[] = [];
+  #timed: Channel[] = [];
+  #scanTimer: ReturnType<typeof setTimeout> | undefined;
+  #housekeepingTimer: ReturnType<typeof setTimeout> | undefined;
+  #active = new Set<Topic>();
+  #nextTopicNumber = 1;
+  #highestSeq = 0;
+  readonly #loading = new Map<Segment, Set<Channel>>();
+  #stopped = false;
+  readonly #onTurnEnd = () => this.#endTurn();
+
+  /** @param pool where message buffers come from; the store holds it to its budget */
+  constructor(options: BrokerOptions, clock: Clock, store: Store, pool: BufferPool) {
+    this.pool = pool;
+    this.nodeId = options.nodeId;
+    this.memQueueSize = options.memQueueSize;
+    this.#scanIntervalMs = options.queueScanInterval;
+    this.#clock = clock;
+    this.#store = store;
+    this.committer = new Committer(options.durability, store, () => this.beginTurn());
+    this.nowMs = clock.monotonicMs();
+    setTimestamp(this.time, clock.nowMs());
+  }
+
+  // ---- topics -------------------------------------------------------------------------------
+
+  /** The topic of that name, created when there is none. The name was checked. */
+  topic(name: string, ephemeral: boolean): Topic {
+    const existing = this.topics.get(name);
+    if (existing !== undefined) return existing;
+    const topic = this.addTopic(name, this.#nextTopicNumber, this.#newFirstSeq(), ephemeral);
+    if (!ephemeral) this.#store.topicCreated(topic);
+    for (const observer of this.observers) observer.topicCreated?.(topic);
+    return topic;
+  }
+
+  /** Adds a topic, telling nobody: recovery knows its number and next sequence number. */
+  addTopic(name: string, number: number, firstSeq: number, ephemeral: boolean): Topic {
+    const topic = new Topic(this, name, number, firstSeq, ephemeral);
+    this.#nextTopicNumber = Math.max(this.#nextTopicNumber, number + 1);
+    this.topics.set(name, topic);
+    return topic;
+  }
+
+  /** Deletes a topic, its channels and their messages; false when there is none of that name. */
+  deleteTopic(name: string): boolean {
+    const topic = this.topics.get(name);
+    if (topic === undefined) return false;
+    this.topics.delete(name);
+    this.#highestSeq = Math.max(this.#highestSeq, topic.endSeq);
+    topic.delete();
+    this.#active.delete(topic);
+    if (!topic.ephemeral) this.#store.topicDeleted(topic);
+    for (const observer of this.observers) observer.topicDeleted?.(topic);
+    return true;
+  }
+
+  emptyTopic(topic: Topic): void {
+    topic.empty();
+    if (!topic.ephemeral) this.#store.topicEmptied(topic);
+  }
+
+  emptyChannel(channel: Channel): void {
+    channel.empty();
+    if (channel.durable) this.#store.channelEmptied(channel);
+  }
+
+  pauseTopic(topic: Topic, paused: boolean): void {
+    topic.setPaused(paused);
+    this.#store.pauseChanged();
+  }
+
+  pauseChannel(channel: Channel, paused: boolean): void {
+    channel.setPaused(paused);
+    this.#store.pauseChanged();
+  }
+
+  /**
+   * The first sequence number of a new topic: today in microseconds, and above every one used before, so
+   * that ids do not repeat when a topic is deleted and created again.
+   */
+  #newFirstSeq(): number {
+    const seq = Math.max(Math.floor(this.#clock.nowMs() * 1000), this.#highestSeq + 1);
+    return this.#highestSeq = seq;
+  }
+
+  /** Wall clock, Unix ms. */
+  wallMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  /** Makes sequence numbers of new topics start above `seq`. */
+  raiseFirstSeq(seq: number): void {
+    this.#highestSeq = Math.max(this.#highestSeq, seq);
+  }
+
+  // ---- the turn -----------------------------------------------------------------------------
+
+  /** Something happens: takes the time and has the end of the turn come. */
+  beginTurn(): void {
+    if (this.#armed || this.#stopped) return;
+    this.#armed = true;
+    this.nowMs = this.#clock.monotonicMs();
+    setTimestamp(this.time, this.#clock.nowMs());
+    setImmediate(this.#onTurnEnd);
+  }
+
+  markTopic(topic: Topic): void {
+    this.committer.mark(topic);
+    this.beginTurn();
+  }
+
+  markChannel(channel: Channel): void {
+    channel.inTurn = true;
+    this.#channels.push(channel);
+    this.beginTurn();
+  }
+
+  /** Has `output.flush()` called at the end of the turn; the caller makes sure it is asked for once. */
+  markOutput(output: Flushable): void {
+    this.#outputs.push(output);
+    this.beginTurn();
+  }
+
+  /** Ends the turn now: commits, delivers and writes. For shutdown and tests. */
+  endTurn(): void {
+    this.#endTurn();
+  }
+
+  #endTurn(): void {
+    this.#armed = false;
+    this.nowMs = this.#clock.monotonicMs();
+    this.committer.commit();
+    const channels = this.#channels;
+    if (channels.length > 0) {
+      this.#channels = [];
+      for (const channel of channels) {
+        channel.inTurn = false;
+        channel.pump(this.nowMs);
+      }
+    }
+    const outputs = this.#outputs;
+    if (outputs.length > 0) {
+      this.#outputs = [];
+      for (const output of outputs) output.flush();
+    }
+  }
+
+  // ---- time ---------------------------------------------------------------------------------
+
+  watchDue(channel: Channel): void {
+    if (channel.isTimed) return;
+    channel.isTimed = true;
+    this.#timed.push(channel);
+    if (this.#scanTimer === undefined && !this.#stopped) {
+      this.#scanTimer = setTimeout(() => this.#scan(), this.#scanIntervalMs);
+    }
+  }
+
+  #scan(): void {
+    this.#scanTimer = undefined;
+    this.nowMs = this.#clock.monotonicMs();
+    const timed = this.#timed;
+    this.#timed = [];
+    for (const channel of timed) {
+      channel.isTimed = false;
+      if (!channel.exiting && channel.scan(this.nowMs)) this.watchDue(channel);
+    }
+  }
+
+  #housekeep(): void {
+    this.#housekeepingTimer = undefined;
+    for (const topic of this.#active) {
+      if (topic.recentlyUsed) topic.recentlyUsed = false;
+      else {
+        topic.trim();
+        this.#active.delete(topic);
+      }
+    }
+    if (this.#active.size > 0) this.#scheduleHousekeeping();
+    else this.pool.trim();
+  }
+
+  #scheduleHousekeeping(): void {
+    if (this.#housekeepingTimer !== undefined || this.#stopped) return;
+    this.#housekeepingTimer = setTimeout(() => this.#housekeep(), HOUSEKEEPING_MS);
+  }
+
+  /** Stops the timers; nothing is delivered from here on. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#scanTimer);
+    clearTimeout(this.#housekeepingTimer);
+  }
+
+  // ---- for topics and channels --------------------------------------------------------------
+
+  load(segment: Segment, channel: Channel): void {
+    const waiting = this.#loading.get(segment);
+    if (waiting !== undefined) {
+      waiting.add(channel);
+      return;
+    }
+    const channels = new Set([channel]);
+    this.#loading.set(segment, channels);
+    this.#store.load(segment).then(() => {
+      this.#loading.delete(segment);
+      for (const waiter of channels) waiter.wake();
+    });
+  }
+
+  prefetch(segment: Segment): void {
+    this.#store.readAhead(segment);
+  }
+
+  topicUsed(topic: Topic): void {
+    this.#active.add(topic);
+    this.#scheduleHousekeeping();
+  }
+
+  segmentSealed(topic: Topic, segment: Segment): void {
+    if (!topic.ephemeral) this.#store.segmentSealed(topic, segment);
+  }
+
+  segmentReleased(segment: Segment): void {
+    segment.released = true;
+    segment.dropBuffer(this.pool);
+    this.#store.segmentReleased(segment);
+  }
+
+  positionChanged(channel: Channel): void {
+    this.#store.positionChanged(channel);
+  }
+
+  channelCreated(channel: Channel): void {
+    if (channel.durable) this.#store.channelCreated(channel);
+    for (const observer of this.observers) observer.channelCreated?.(channel);
+  }
+
+  channelDeleted(channel: Channel): void {
+    if (channel.durable) this.#store.channelDeleted(channel);
+    for (const observer of this.observers) observer.channelDeleted?.(channel);
+  }
+
+  topicUnused(topic: Topic): void {
+    this.deleteTopic(topic.name);
+  }
+}

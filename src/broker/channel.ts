@@ -1,0 +1,600 @@
+/**
+ * A channel: a cursor on its topic's log plus the exceptions, delivered to competing consumers.
+ *
+ * For each channel a message is in exactly one state: waiting, in flight, requeued, deferred, finished.
+ * Up to its first answer a message is only an entry in a chunk (see `chunk.ts`); what is touched,
+ * requeued, timed out or deferred becomes an exception (see `exception.ts`).
+ *
+ * This file owns delivery, answers, timeouts and counts. It leaves the log to the topic, bytes and
+ * sockets to the `Consumer`, and what is written to disk to `positions.ts`.
+ *
+ * Cost: delivering a run of n is O(1) calls and one fill of n entries; FIN is O(1); REQ, TOUCH and
+ * timeouts are O(log n) in the exceptions; all counts are O(1).
+ */
+import type { Segment } from "../storage/segment.ts";
+import { type Chunk, EXCEPTION, FINISHED, FIRST_SLOT, MAX_SLOTS, WAITING } from "./chunk.ts";
+import { DueHeap, type Exception, newException } from "./exception.ts";
+import { Journal } from "./journal.ts";
+import { LogPosition } from "./log_position.ts";
+import { ReadyConsumers } from "./ready_consumers.ts";
+import { RedeliveryQueue } from "./redelivery.ts";
+import { type Consumer, SubscribeError, Subscription } from "./subscription.ts";
+import type { Topic } from "./topic.ts";
+
+/** What FIN, REQ and TOUCH can meet. */
+export type Answer = "ok" | "not in flight" | "not owner";
+
+/** Bytes given to one consumer in one turn, so that a firehose does not delay others for long. */
+const MAX_BYTES_PER_TURN = 1 << 20;
+/** Rounds of sharing out in one turn; more only matter when RDY counts differ much. */
+const MAX_ROUNDS = 4;
+
+export class Channel {
+  readonly topic: Topic;
+  readonly name: string;
+  readonly ephemeral: boolean;
+  /** True when positions of this channel are kept on disk. */
+  readonly durable: boolean;
+  paused = false;
+  /** True once deleted. */
+  exiting = false;
+
+  readonly subscriptions: Subscription[] = [];
+  /** How far it has come in the log. */
+  readonly position: LogPosition;
+  readonly exceptions = new Map<number, Exception>();
+  readonly due = new DueHeap();
+  readonly redelivery = new RedeliveryQueue();
+  /** What the log on disk does not know yet. */
+  readonly journal: Journal;
+
+  /** Released, never delivered, not deferred. */
+  waitingCount = 0;
+  inFlightCount = 0;
+  deferredCount = 0;
+  messageCount = 0;
+  /** Deliveries to consumers, redeliveries included. */
+  deliveredCount = 0;
+  requeueCount = 0;
+  timeoutCount = 0;
+
+  /** Set while the channel is in the turn's list. */
+  inTurn = false;
+  /** Set while the channel is in the list of those that have something due. */
+  isTimed = false;
+  #slots: (Subscription | undefined)[] = [];
+  #redeliverNext = true;
+  readonly #ready = new ReadyConsumers();
+
+  constructor(topic: Topic, name: string, ephemeral: boolean) {
+    this.topic = topic;
+    this.name = name;
+    this.ephemeral = ephemeral;
+    this.durable = !ephemeral && !topic.ephemeral;
+    this.position = new LogPosition(topic);
+    this.journal = new Journal(this);
+  }
+
+  /** Messages that wait for a consumer. */
+  get depth(): number {
+    return this.waitingCount + this.redelivery.size;
+  }
+
+  // ---- consumers ----------------------------------------------------------------------------
+
+  /** @throws SubscribeError when the channel has no place for another consumer */
+  subscribe(consumer: Consumer, msgTimeoutMs: number, sampleRate: number): Subscription {
+    let slot = this.#slots.indexOf(undefined);
+    if (slot < 0) slot = this.#slots.length;
+    if (slot >= MAX_SLOTS) throw new SubscribeError(`a channel holds at most ${MAX_SLOTS} consumers`);
+    const subscription = new Subscription(this, consumer, slot + FIRST_SLOT, msgTimeoutMs, sampleRate);
+    this.#slots[slot] = subscription;
+    this.subscriptions.push(subscription);
+    return subscription;
+  }
+
+  /** Ends a subscription; its messages in flight wait again at once. */
+  unsubscribe(subscription: Subscription): void {
+    const at = this.subscriptions.indexOf(subscription);
+    if (at < 0) return;
+    this.#takeBack(subscription);
+    this.subscriptions.splice(at, 1);
+    this.#slots[subscription.slot - FIRST_SLOT] = undefined;
+    if (this.ephemeral && this.subscriptions.length === 0 && !this.exiting) {
+      this.topic.deleteChannel(this.name);
+    } else this.wake();
+  }
+
+  /** Has the end of this turn look whether something can be delivered. */
+  wake(): void {
+    if (!this.inTurn && this.waitingCount + this.redelivery.size > 0) this.topic.host.markChannel(this);
+  }
+
+  setPaused(paused: boolean): void {
+    this.paused = paused;
+    this.wake();
+  }
+
+  // ---- from the log -------------------------------------------------------------------------
+
+  /**
+   * The topic released `count` messages, the last of them before `to`.
+   *
+   * An ephemeral channel over `limit` waiting messages does not get the newest ones.
+   */
+  admit(to: number, count: number, limit: number): void {
+    this.messageCount += count;
+    let taken = count;
+    if (this.ephemeral) {
+      taken = Math.max(0, Math.min(count, limit - this.depth));
+      if (taken < count) this.finishAhead(this.topic.newestFrom(count - taken, to), to);
+    }
+    this.waitingCount += taken;
+    this.wake();
+  }
+
+  /**
+   * Makes messages [from, to), which are at or after the cursor, finished: they were left out, lost, or
+   * finished before a restart. The caller takes those that were counted as waiting off the count.
+   *
+   * @returns how many were waiting
+   */
+  finishAhead(from: number, to: number): number {
+    this.journal.finishedAhead(from, to);
+    return this.position.finishAhead(from, to);
+  }
+
+  /** Defers a message that was just admitted until `atMs` (monotonic ms). */
+  deferAdmitted(segment: Segment, index: number, atMs: number, attempts = 0): void {
+    const seq = segment.firstSeq + index;
+    // It may be one of those over the limit of an ephemeral channel, and the cursor past it already.
+    if (!this.position.isAhead(segment, index)) return;
+    const chunk = this.position.chunkOf(segment);
+    if (chunk.done) return;
+    chunk.reserve(index + 1);
+    if (chunk.entries[index] !== WAITING) return;
+    chunk.entries[index] = EXCEPTION;
+    chunk.marksAhead++;
+    this.waitingCount--;
+    // The block of the message in the log says that it is deferred, so its end must be recorded.
+    this.#addException(seq, segment, index, attempts, "deferred", atMs).saved = true;
+  }
+
+  /**
+   * Restores an unfinished message from before a restart, as requeued or (with `atMs`, monotonic) deferred.
+   *
+   * The cursor is set; a message before it counts as finished until now, one after it as waiting.
+   */
+  restore(segment: Segment, index: number, attempts: number, atMs: number): void {
+    const seq = segment.seqAt(index);
+    if (this.exceptions.has(seq)) return;
+    if (segment.seqs !== null) segment.needs++;
+    else {
+      const ahead = this.position.isAhead(segment, index),
+        chunk = this.position.chunkToRestore(segment, ahead);
+      chunk.reserve(index + 1);
+      chunk.entries[index] = EXCEPTION;
+      if (ahead) {
+        chunk.marksAhead++;
+        this.waitingCount--;
+      } else chunk.finished--;
+    }
+    this.#addException(seq, segment, index, attempts, atMs > 0 ? "deferred" : "requeued", atMs).saved = true;
+  }
+
+  /** Messages [from, to) of a segment cannot be read any more: they are given up. */
+  lose(segment: Segment, from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      const exception = this.exceptions.get(segment.seqAt(i));
+      if (exception === undefined) continue;
+      if (exception.state === "in flight") this.#release(exception);
+      if (exception.state === "deferred") this.deferredCount--;
+      if (exception.state === "requeued") this.redelivery.remove(exception);
+      this.#endException(exception);
+    }
+    const cursor = this.position.segment;
+    if (segment.seqs !== null || cursor === null || segment.firstSeq < cursor.firstSeq) return;
+    const first = segment === cursor ? Math.max(from, this.position.index) : from;
+    if (first < to) this.waitingCount -= this.finishAhead(segment.firstSeq + first, segment.firstSeq + to);
+  }
+
+  // ---- answers ------------------------------------------------------------------------------
+
+  /** FIN: the message is done for this channel. */
+  finish(subscription: Subscription, seq: number): Answer {
+    const chunk = this.position.find(seq);
+    if (chunk !== null) {
+      const index = seq - chunk.firstSeq, entry = chunk.entries[index];
+      if (entry === subscription.slot) {
+        chunk.entries[index] = FINISHED;
+        chunk.finished++;
+        this.inFlightCount--;
+        subscription.inFlight--;
+        subscription.finishCount++;
+        this.journal.moved();
+        if (chunk.finished === chunk.segment.count) this.position.settle(chunk);
+        if (!this.inTurn) this.wake();
+        return "ok";
+      }
+      if (entry >= FIRST_SLOT) return "not owner";
+    }
+    const exception = this.exceptions.get(seq);
+    if (exception === undefined || exception.state !== "in flight") return "not in flight";
+    if (exception.owner !== subscription) return "not owner";
+    subscription.inFlight--;
+    subscription.exceptionsInFlight--;
+    subscription.finishCount++;
+    this.inFlightCount--;
+    this.#endException(exception);
+    this.wake();
+    return "ok";
+  }
+
+  /** REQ: the message waits again, at once or after `delayMs`. */
+  requeue(subscription: Subscription, seq: number, delayMs: number, nowMs: number): Answer {
+    const exception = this.#hold(subscription, seq, nowMs);
+    if (typeof exception === "string") return exception;
+    subscription.requeueCount++;
+    this.requeueCount++;
+    this.#release(exception);
+    if (delayMs > 0) {
+      exception.state = "deferred";
+      exception.atMs = nowMs + delayMs;
+      this.deferredCount++;
+      this.due.push(exception);
+      this.topic.host.watchDue(this);
+    } else {
+      this.#toRedelivery(exception);
+    }
+    this.journal.changed(exception);
+    this.wake();
+    return "ok";
+  }
+
+  /** TOUCH: the timeout starts again, but not past `maxMsgTimeoutMs` after this delivery. */
+  touch(
+    subscription: Subscription,
+    seq: number,
+    timeoutMs: number,
+    maxMsgTimeoutMs: number,
+    nowMs: number,
+  ): Answer {
+    const exception = this.#hold(subscription, seq, nowMs);
+    if (typeof exception === "string") return exception;
+    exception.atMs = Math.min(nowMs + timeoutMs, exception.deliveredAtMs + maxMsgTimeoutMs);
+    this.due.update(exception);
+    return "ok";
+  }
+
+  /** Times out and makes due what is due at `nowMs`; false when nothing is left that ever will be. */
+  scan(nowMs: number): boolean {
+    for (const subscription of this.subscriptions) this.#expireRanges(subscription, nowMs);
+    const due = this.due;
+    while (due.firstMs <= nowMs) {
+      const exception = due.peek()!;
+      if (exception.state === "in flight") {
+        this.timeoutCount++;
+        this.#release(exception);
+      } else {
+        due.remove(exception);
+        this.deferredCount--;
+      }
+      this.#toRedelivery(exception);
+      this.journal.changed(exception);
+    }
+    this.wake();
+    return this.inFlightCount > 0 || due.size > 0;
+  }
+
+  // ---- delivery -----------------------------------------------------------------------------
+
+  /** Shares what waits out among the ready consumers. Called once at the end of a turn. */
+  pump(nowMs: number): void {
+    if (this.paused || this.exiting) return;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const available = this.waitingCount + this.redelivery.size;
+      if (available === 0) break;
+      const ready = this.#ready.pick(this.subscriptions, available);
+      if (ready.length === 0) break;
+      const share = Math.ceil(available / ready.length);
+      let delivered = 0;
+      for (let i = 0; i < ready.length; i++) {
+        const subscription = ready[i];
+        const quota = Math.min(share, subscription.rdy - subscription.inFlight);
+        delivered += this.#deliver(subscription, quota, nowMs);
+        if (this.waitingCount + this.redelivery.size === 0) break;
+      }
+      if (delivered === 0) break;
+    }
+    if (this.inFlightCount > 0) this.topic.host.watchDue(this);
+  }
+
+  #deliver(subscription: Subscription, quota: number, nowMs: number): number {
+    let left = quota;
+    if (this.redelivery.size > 0) {
+      // Half and half, so that neither requeued nor fresh messages starve the other.
+      let share = left;
+      if (this.waitingCount > 0) {
+        share = left === 1 ? (this.#redeliverNext ? 1 : 0) : left >> 1;
+        this.#redeliverNext = !this.#redeliverNext;
+      }
+      left -= this.#redeliver(subscription, share, nowMs);
+    }
+    if (left > 0 && this.waitingCount > 0) left -= this.#deliverFresh(subscription, left, nowMs);
+    if (left > 0 && left < quota && this.redelivery.size > 0) {
+      left -= this.#redeliver(subscription, left, nowMs);
+    }
+    return quota - left;
+  }
+
+  #deliverFresh(subscription: Subscription, quota: number, nowMs: number): number {
+    const { position } = this;
+    let left = quota, bytesLeft = MAX_BYTES_PER_TURN;
+    while (left > 0 && bytesLeft > 0) {
+      const end = position.seek(), segment = position.segment;
+      if (end === 0 || segment === null) break;
+      if (segment.buffer === null) {
+        this.topic.host.load(segment, this);
+        break;
+      }
+      const from = position.index;
+      let to = Math.min(end, from + left);
+      if (subscription.sampleRate > 0) to = from + 1;
+      const index = segment.index;
+      if (index[to] - index[from] > bytesLeft) to = segment.fit(from, to, bytesLeft);
+      const count = to - from;
+      const chunk = position.chunkOf(segment);
+      chunk.reserve(to);
+      position.index = to;
+      this.waitingCount -= count;
+      if (subscription.sampleRate > 0 && Math.floor(Math.random() * 100) > subscription.sampleRate) {
+        chunk.entries[from] = FINISHED;
+        chunk.finished++;
+        this.journal.moved();
+        this.position.settle(chunk);
+        if (this.waitingCount === 0) break;
+        continue;
+      }
+      if (count === 1) chunk.entries[from] = subscription.slot;
+      else chunk.entries.fill(subscription.slot, from, to);
+      subscription.deadlines.push(
+        segment.firstSeq + from,
+        segment.firstSeq + to,
+        nowMs + subscription.msgTimeoutMs,
+      );
+      subscription.inFlight += count;
+      subscription.messageCount += count;
+      this.deliveredCount += count;
+      this.inFlightCount += count;
+      left -= count;
+      bytesLeft -= index[to] - index[from];
+      this.journal.moved();
+      subscription.consumer.sendRun(segment, from, to);
+    }
+    return quota - left;
+  }
+
+  #redeliver(subscription: Subscription, quota: number, nowMs: number): number {
+    let count = 0;
+    for (; count < quota; count++) {
+      const exception = this.redelivery.peek();
+      if (exception === undefined) break;
+      const segment = exception.segment;
+      if (segment.buffer === null) {
+        this.topic.host.load(segment, this);
+        break;
+      }
+      this.redelivery.shift();
+      exception.attempts = (exception.attempts + 1) & 0xffff;
+      exception.state = "in flight";
+      exception.owner = subscription;
+      exception.deliveredAtMs = nowMs;
+      exception.atMs = nowMs + subscription.msgTimeoutMs;
+      this.due.push(exception);
+      this.journal.changed(exception);
+      subscription.inFlight++;
+      subscription.exceptionsInFlight++;
+      subscription.messageCount++;
+      this.deliveredCount++;
+      this.inFlightCount++;
+      subscription.consumer.sendRecord(segment, exception.index, exception.attempts);
+    }
+    return count;
+  }
+
+  // ---- life cycle ---------------------------------------------------------------------------
+
+  /** Drops every message: waiting, in flight, requeued and deferred. */
+  empty(): void {
+    for (const subscription of this.subscriptions) {
+      subscription.inFlight = 0;
+      subscription.exceptionsInFlight = 0;
+      subscription.deadlines.clear();
+    }
+    this.#forgetAll();
+    const { segment, index } = this.topic.releasedAt();
+    this.position.start(segment, index);
+    this.journal.moved();
+  }
+
+  /** Ends the channel: its consumers are disconnected and its claims on the log let go. */
+  delete(): void {
+    this.exiting = true;
+    for (const subscription of this.subscriptions.slice()) {
+      subscription.inFlight = 0;
+      subscription.consumer.channelDeleted();
+    }
+    this.subscriptions.length = 0;
+    this.#forgetAll();
+  }
+
+  /** Moves the exceptions of `chunk` to where compaction put their records, and lets the chunk's segment go. */
+  relocate(chunk: Chunk, place: (seq: number) => { segment: Segment; index: number }, nowMs: number): void {
+    const { entries, firstSeq, segment } = chunk;
+    for (let i = 0; i < segment.count; i++) {
+      const entry = entries[i];
+      if (entry >= FIRST_SLOT) {
+        const owner = this.#slots[entry - FIRST_SLOT]!;
+        this.#makeException(owner, chunk, i, nowMs);
+      }
+      if (entries[i] !== EXCEPTION) continue;
+      const exception = this.exceptions.get(firstSeq + i)!;
+      const to = place(exception.seq);
+      exception.segment = to.segment;
+      exception.index = to.index;
+      to.segment.needs++;
+    }
+    this.position.remove(chunk);
+    this.position.leave(segment);
+  }
+
+  #forgetAll(): void {
+    for (const exception of this.exceptions.values()) {
+      if (exception.segment.seqs !== null) this.topic.releaseNeed(exception.segment);
+    }
+    this.exceptions.clear();
+    this.due.clear();
+    this.redelivery.clear();
+    this.journal.clear();
+    this.inFlightCount = this.deferredCount = this.waitingCount = 0;
+    this.position.clear();
+  }
+
+  // ---- exceptions ---------------------------------------------------------------------------
+
+  #addException(
+    seq: number,
+    segment: Segment,
+    index: number,
+    attempts: number,
+    state: "requeued" | "deferred",
+    atMs: number,
+  ): Exception {
+    const exception = newException(seq, segment, index, attempts, state, atMs);
+    this.exceptions.set(seq, exception);
+    if (state === "deferred") {
+      this.deferredCount++;
+      this.due.push(exception);
+      this.topic.host.watchDue(this);
+    } else {
+      this.redelivery.push(exception);
+      this.wake();
+    }
+    this.journal.changed(exception);
+    return exception;
+  }
+
+  /** The message as an exception in flight with `subscription`, or why it is none. */
+  #hold(subscription: Subscription, seq: number, nowMs: number): Exception | Answer {
+    const chunk = this.position.find(seq);
+    if (chunk !== null) {
+      const index = seq - chunk.firstSeq, entry = chunk.entries[index];
+      if (entry === subscription.slot) return this.#makeException(subscription, chunk, index, nowMs);
+      if (entry >= FIRST_SLOT) return "not owner";
+    }
+    const exception = this.exceptions.get(seq);
+    if (exception === undefined || exception.state !== "in flight") return "not in flight";
+    return exception.owner === subscription ? exception : "not owner";
+  }
+
+  /** Turns a message in flight since its first delivery into an exception in flight. */
+  #makeException(owner: Subscription, chunk: Chunk, index: number, nowMs: number): Exception {
+    const seq = chunk.firstSeq + index;
+    const exception = newException(
+      seq,
+      chunk.segment,
+      index,
+      1,
+      "in flight",
+      owner.deadlines.deadlineOf(seq),
+    );
+    exception.deliveredAtMs = Math.min(nowMs, exception.atMs - owner.msgTimeoutMs);
+    exception.owner = owner;
+    chunk.entries[index] = EXCEPTION;
+    this.exceptions.set(seq, exception);
+    this.due.push(exception);
+    owner.exceptionsInFlight++;
+    this.journal.changed(exception);
+    return exception;
+  }
+
+  /** Takes an exception in flight out of its consumer's hands. */
+  #release(exception: Exception): void {
+    const owner = exception.owner!;
+    this.due.remove(exception);
+    owner.inFlight--;
+    owner.exceptionsInFlight--;
+    this.inFlightCount--;
+    exception.owner = null;
+  }
+
+  #toRedelivery(exception: Exception): void {
+    exception.state = "requeued";
+    exception.atMs = 0;
+    this.redelivery.push(exception);
+  }
+
+  #endException(exception: Exception): void {
+    this.due.remove(exception);
+    this.exceptions.delete(exception.seq);
+    this.journal.ended(exception);
+    const segment = exception.segment;
+    if (segment.seqs !== null) {
+      this.topic.releaseNeed(segment);
+      return;
+    }
+    const chunk = this.position.find(exception.seq)!;
+    chunk.entries[exception.index] = FINISHED;
+    chunk.finished++;
+    this.journal.moved();
+    this.position.settle(chunk);
+  }
+
+  // ---- timeouts -----------------------------------------------------------------------------
+
+  /** Times out what is due of the messages in flight since their first delivery, and forgets what is finished. */
+  #expireRanges(subscription: Subscription, nowMs: number): void {
+    const { deadlines, slot } = subscription;
+    for (; deadlines.size > 0; deadlines.shift()) {
+      const due = deadlines.headDeadlineMs <= nowMs, to = deadlines.headTo;
+      for (let seq = deadlines.headFrom;; seq++) {
+        seq = this.position.nextHeld(seq, to, slot);
+        if (seq >= to) break;
+        if (!due) {
+          deadlines.headFrom = seq;
+          return;
+        }
+        this.timeoutCount++;
+        this.#returnToQueue(subscription, seq);
+      }
+    }
+  }
+
+  #returnToQueue(subscription: Subscription, seq: number): void {
+    const chunk = this.position.find(seq)!, index = seq - chunk.firstSeq;
+    chunk.entries[index] = EXCEPTION;
+    subscription.inFlight--;
+    this.inFlightCount--;
+    this.#addException(seq, chunk.segment, index, 1, "requeued", 0);
+  }
+
+  /** Puts all a consumer has in flight back, as when it disconnects. */
+  #takeBack(subscription: Subscription): void {
+    const { deadlines, slot } = subscription;
+    for (; deadlines.size > 0; deadlines.shift()) {
+      const to = deadlines.headTo;
+      for (let seq = deadlines.headFrom;; seq++) {
+        seq = this.position.nextHeld(seq, to, slot);
+        if (seq >= to) break;
+        this.#returnToQueue(subscription, seq);
+      }
+    }
+    if (subscription.exceptionsInFlight === 0) return;
+    for (const exception of this.exceptions.values()) {
+      if (exception.owner !== subscription) continue;
+      this.#release(exception);
+      this.#toRedelivery(exception);
+      this.journal.changed(exception);
+    }
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Group commit: what was published in a turn becomes safe together, and only then is it answered OK.
+ *
+ * A group is what was published between two commits, of all topics. At level `memory` a group is safe at
+ * the end of its turn, at `os` after one synchronous write there, at `disk` after an fdatasync, during
+ * which the next group gathers. So at most two groups are ever undecided.
+ *
+ * A publisher stages its OK at once, in order with its other replies, and asks with `hold` to be told
+ * when the group is decided; its connection sends nothing staged after that point before.
+ */
+import type { Durability, Store } from "./store.ts";
+import type { Topic } from "./topic.ts";
+
+/** Someone whose answer waits for a group. */
+export interface Holder {
+  /** The group is safe. */
+  groupCommitted(group: number): void;
+  /** The group could not be made safe; none of its messages is in any topic. */
+  groupFailed(group: number, cause: Error): void;
+}
+
+/** A promise of a group, for publishers that wait one by one (HTTP). */
+interface Waiter {
+  resolve(): void;
+  reject(cause: Error): void;
+}
+
+interface Group {
+  readonly number: number;
+  readonly holders: Holder[];
+  readonly waiters: Waiter[];
+}
+
+export class Committer {
+  readonly #durability: Durability;
+  readonly #store: Store;
+  readonly #onSettled: () => void;
+  #gathering: Group = { number: 1, holders: [], waiters: [] };
+  #dirty: Topic[] = [];
+  #requested = false;
+  #syncing = false;
+  /** Last failure of the disk, null once a write succeeded again. */
+  #failure: Error | null = null;
+
+  /** @param onSettled called after a group is decided outside of a turn, to have a turn run */
+  constructor(durability: Durability, store: Store, onSettled: () => void) {
+    this.#durability = durability;
+    this.#store = store;
+    this.#onSettled = onSettled;
+  }
+
+  /** The number of the group that is gathering. */
+  get group(): number {
+    return this.#gathering.number;
+  }
+
+  get failure(): Error | null {
+    return this.#failure;
+  }
+
+  /** True while nothing waits to be written or synced. */
+  get isIdle(): boolean {
+    return this.#dirty.length === 0 && !this.#syncing;
+  }
+
+  mark(topic: Topic): void {
+    topic.isMarked = true;
+    this.#dirty.push(topic);
+  }
+
+  /** Has the next commit write, also when no topic has records: the store has something staged. */
+  requestCommit(): void {
+    this.#requested = true;
+  }
+
+  /** Has `holder` told when the gathering group is decided. Once per holder and group. */
+  hold(holder: Holder): void {
+    this.#gathering.holders.push(holder);
+  }
+
+  /** Resolves when the gathering group is safe, rejects when it fails. */
+  wait(): Promise<void> {
+    return new Promise((resolve, reject) => this.#gathering.waiters.push({ resolve, reject }));
+  }
+
+  /** Commits what was gathered; at level `disk` only once the running sync is over. */
+  commit(): void {
+    if (this.#syncing) return;
+    const group = this.#gathering, topics = this.#dirty;
+    if (topics.length === 0 && group.holders.length === 0 && group.waiters.length === 0 && !this.#requested) {
+      return;
+    }
+    this.#requested = false;
+    this.#gathering = { number: group.number + 1, holders: [], waiters: [] };
+    this.#dirty = [];
+    for (const topic of topics) topic.isMarked = false;
+    try {
+      this.#store.write(topics);
+      this.#failure = null;
+    } catch (cause) {
+      this.#fail([group], topics, cause as Error);
+      return;
+    }
+    if (this.#durability === "disk") {
+      this.#sync(group, topics);
+      return;
+    }
+    for (const topic of topics) topic.commitTo(topic.endSeq);
+    this.#store.enforceBudget();
+    this.#succeed(group);
+  }
+
+  #sync(group: Group, topics: Topic[]): void {
+    for (const topic of topics) topic.writtenSeq = topic.endSeq;
+    this.#syncing = true;
+    this.#store.sync().then(() => {
+      this.#syncing = false;
+      for (const topic of topics) topic.commitTo(topic.writtenSeq);
+      this.#store.enforceBudget();
+      this.#succeed(group);
+    }, (cause: Error) => {
+      this.#syncing = false;
+      // What gathered meanwhile lies behind the lost records in the same logs, so it fails with them.
+      const gathered = this.#gathering, later = this.#dirty;
+      this.#gathering = { number: gathered.number + 1, holders: [], waiters: [] };
+      this.#dirty = [];
+      for (const topic of later) topic.isMarked = false;
+      this.#fail([group, gathered], [...new Set([...topics, ...later])], cause);
+    }).finally(this.#onSettled);
+  }
+
+  #succeed(group: Group): void {
+    for (const holder of group.holders) holder.groupCommitted(group.number);
+    for (const waiter of group.waiters) waiter.resolve();
+  }
+
+  #fail(groups: Group[], topics: Topic[], cause: Error): void {
+    this.#failure = cause;
+    for (const topic of topics) {
+      // An ephemeral topic has nothing to do with the disk, and its publishers have their OK.
+      if (topic.ephemeral) topic.commitTo(topic.endSeq);
+      else topic.rollBack();
+    }
+    for (const group of groups) {
+      for (const holder of group.holders) holder.groupFailed(group.number, cause);
+      for (const waiter of group.waiters) waiter.reject(cause);
+    }
+  }
+}

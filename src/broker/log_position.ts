@@ -1,0 +1,258 @@
+/**
+ * How far a channel has come in its topic's log: the cursor, the chunks, and the claims on segments.
+ *
+ * The channel claims every segment from the cursor's on, and those before it in which something is unfinished
+ * (`Segment.needs` counts the claims). A claim ends when the segment is sealed and all in it is finished for
+ * the channel; that may be before the cursor comes there, as when all of it was deferred and finished.
+ *
+ * Invariant: the cursor rests only on a claimed segment, or on none when all of the log is finished.
+ */
+import type { Segment } from "../storage/segment.ts";
+import { Chunk, FINISHED, WAITING } from "./chunk.ts";
+import type { Topic } from "./topic.ts";
+
+/** The entries of a chunk that is done: none. */
+const DONE_ENTRIES = new Uint16Array(0);
+
+export class LogPosition {
+  /** Segment of the next message never delivered yet; null when the log has none at the cursor. */
+  segment: Segment | null = null;
+  index = 0;
+  /** Chunks with unfinished messages, and marks of done ones ahead of the cursor; ascending. */
+  readonly chunks: Chunk[] = [];
+
+  readonly #topic: Topic;
+  /** The chunk that was looked up last: most calls are for it again. */
+  #hot: Chunk | null = null;
+  /** Chunks that are `done` and not passed by the cursor. */
+  #doneAhead = 0;
+
+  constructor(topic: Topic) {
+    this.#topic = topic;
+  }
+
+  // ---- the cursor ---------------------------------------------------------------------------
+
+  /**
+   * Moves the cursor to the next waiting message.
+   *
+   * @returns the end index of the run of waiting messages there, or 0 when there is none
+   */
+  seek(): number {
+    for (;;) {
+      const segment = this.segment;
+      if (segment === null) return 0;
+      const limit = Math.min(segment.count, this.#topic.releasedSeq - segment.firstSeq);
+      if (this.index >= limit) {
+        if (!segment.sealed || this.index < segment.count || segment.next === null) return 0;
+        this.#enter(segment.next);
+        continue;
+      }
+      const chunk = this.find(segment.firstSeq + this.index);
+      if (chunk === null || chunk.marksAhead === 0) return limit;
+      const entries = chunk.entries, known = Math.min(limit, entries.length);
+      while (this.index < known && entries[this.index] !== WAITING) {
+        this.index++;
+        chunk.marksAhead--;
+      }
+      if (this.index >= limit) {
+        this.settle(chunk);
+        continue;
+      }
+      let end = this.index;
+      while (end < known && entries[end] === WAITING) end++;
+      return end < known ? end : limit;
+    }
+  }
+
+  isAhead(segment: Segment, index: number): boolean {
+    const cursor = this.segment;
+    if (cursor === null) return false;
+    return segment === cursor ? index >= this.index : segment.firstSeq > cursor.firstSeq;
+  }
+
+  /** Moves the cursor to the start of `segment`, or of the next one that is not finished already. */
+  #enter(segment: Segment | null): void {
+    while (segment !== null && this.#doneAhead > 0) {
+      const chunk = this.chunkAt(segment);
+      if (chunk === null || !chunk.done) break;
+      segment = segment.next;
+    }
+    this.segment = segment;
+    this.index = 0;
+    if (this.#doneAhead > 0) this.#forgetPassed(segment === null ? Infinity : segment.firstSeq);
+    if (segment?.next) this.#topic.host.prefetch(segment.next);
+  }
+
+  /** Drops the marks of segments that were finished before the cursor came to them, now that it passed. */
+  #forgetPassed(firstSeq: number): void {
+    for (let i = this.chunks.length - 1; i >= 0; i--) {
+      const chunk = this.chunks[i];
+      if (!chunk.done || chunk.firstSeq >= firstSeq) continue;
+      this.chunks.splice(i, 1);
+      if (this.#hot === chunk) this.#hot = null;
+      this.#doneAhead--;
+    }
+  }
+
+  /** The channel starts at record `index` of `segment`, or at the end of the log when that is null. */
+  start(segment: Segment | null, index: number): void {
+    this.segment = segment;
+    this.index = index;
+    for (let s = segment; s !== null; s = s.next) s.needs++;
+    if (segment !== null && index > 0) this.chunkOf(segment).finished = index;
+  }
+
+  /** The topic added an empty segment to its log. */
+  segmentAdded(segment: Segment): void {
+    segment.needs++;
+    if (this.segment === null) this.#enter(segment);
+  }
+
+  /** The topic sealed its last segment, which may be finished already. */
+  segmentSealed(segment: Segment): void {
+    const chunk = this.chunkAt(segment);
+    if (chunk !== null) this.settle(chunk);
+  }
+
+  /** Whether every message of `segment` so far is finished for this channel. */
+  hasFinished(segment: Segment): boolean {
+    if (this.segment === null || this.segment.firstSeq > segment.firstSeq) {
+      return this.chunkAt(segment) === null;
+    }
+    return this.chunkAt(segment)?.finished === segment.count;
+  }
+
+  /** The chunk that holds message `seq`, or null. */
+  find(seq: number): Chunk | null {
+    const hot = this.#hot;
+    if (hot !== null && seq >= hot.firstSeq && seq - hot.firstSeq < hot.segment.count) return hot;
+    const chunks = this.chunks;
+    let low = 0, high = chunks.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1, chunk = chunks[middle];
+      if (seq < chunk.firstSeq) high = middle - 1;
+      else if (seq - chunk.firstSeq >= chunk.segment.count) low = middle + 1;
+      else return this.#hot = chunk;
+    }
+    return null;
+  }
+
+  chunkAt(segment: Segment): Chunk | null {
+    for (let i = this.chunks.length - 1; i >= 0; i--) {
+      if (this.chunks[i].segment === segment) return this.chunks[i];
+    }
+    return null;
+  }
+
+  chunkOf(segment: Segment): Chunk {
+    const hot = this.#hot;
+    if (hot !== null && hot.segment === segment) return hot;
+    const chunks = this.chunks;
+    let at = chunks.length;
+    while (at > 0 && chunks[at - 1].firstSeq > segment.firstSeq) at--;
+    if (at > 0 && chunks[at - 1].segment === segment) return this.#hot = chunks[at - 1];
+    const chunk = new Chunk(segment);
+    chunks.splice(at, 0, chunk);
+    return this.#hot = chunk;
+  }
+
+  /**
+   * Lets the chunk go when its segment is sealed and all finished.
+   *
+   * When the cursor is still before it, a mark stays, or the cursor would take the segment for a fresh one.
+   */
+  settle(chunk: Chunk): void {
+    const segment = chunk.segment;
+    if (chunk.done || chunk.finished !== segment.count || !segment.sealed) return;
+    const cursor = this.segment;
+    if (cursor !== null && cursor.firstSeq < segment.firstSeq) {
+      chunk.done = true;
+      chunk.entries = DONE_ENTRIES;
+      this.#doneAhead++;
+      this.#topic.releaseNeed(segment);
+    } else {
+      this.remove(chunk);
+      this.leave(segment);
+    }
+  }
+
+  remove(chunk: Chunk): void {
+    const at = this.chunks.indexOf(chunk);
+    this.chunks.splice(at, 1);
+    if (this.#hot === chunk) this.#hot = null;
+  }
+
+  /** Gives up the claim on a segment that is finished for this channel. */
+  leave(segment: Segment): void {
+    if (this.segment === segment) this.#enter(segment.next);
+    this.#topic.releaseNeed(segment);
+  }
+
+  /** A segment before the cursor's has no claim until an unfinished message is found in it. */
+  chunkToRestore(segment: Segment, ahead: boolean): Chunk {
+    const existing = this.chunkAt(segment);
+    if (existing !== null) return existing;
+    const chunk = this.chunkOf(segment);
+    if (!ahead) {
+      chunk.finished = segment.count;
+      segment.needs++;
+    }
+    return chunk;
+  }
+
+  /** The first message of [seq, to) that is in flight with the consumer of `slot` since its first delivery, else `to`. */
+  nextHeld(seq: number, to: number, slot: number): number {
+    while (seq < to) {
+      const chunk = this.find(seq);
+      if (chunk === null) {
+        const later = this.chunks.find((candidate) => candidate.firstSeq > seq);
+        if (later === undefined) return to;
+        seq = later.firstSeq;
+        continue;
+      }
+      const { entries, firstSeq } = chunk, end = Math.min(to, firstSeq + chunk.segment.count);
+      while (seq < end && entries[seq - firstSeq] !== slot) seq++;
+      if (seq < end) return seq;
+    }
+    return to;
+  }
+
+  /**
+   * Makes waiting messages [from, to), which are at or after the cursor, finished.
+   *
+   * @returns how many there were
+   */
+  finishAhead(from: number, to: number): number {
+    let finished = 0;
+    for (let segment = this.#topic.last; segment !== null && segment.endSeq > from; segment = segment.prev) {
+      if (segment.firstSeq >= to || segment.count === 0) continue;
+      const chunk = this.chunkOf(segment);
+      if (chunk.done) continue;
+      const end = Math.min(to - segment.firstSeq, segment.count);
+      chunk.reserve(end);
+      for (let i = Math.max(0, from - segment.firstSeq); i < end; i++) {
+        if (chunk.entries[i] !== WAITING) continue;
+        chunk.entries[i] = FINISHED;
+        chunk.finished++;
+        chunk.marksAhead++;
+        finished++;
+      }
+      this.settle(chunk);
+    }
+    this.seek();
+    return finished;
+  }
+
+  /** Ends all claims. */
+  clear(): void {
+    const held = new Set<Segment>(), done = new Set<Segment>();
+    for (const chunk of this.chunks) (chunk.done ? done : held).add(chunk.segment);
+    for (let s = this.segment; s !== null; s = s.next) if (!done.has(s)) held.add(s);
+    this.chunks.length = this.#doneAhead = 0;
+    this.#hot = null;
+    this.segment = null;
+    this.index = 0;
+    for (const segment of held) this.#topic.releaseNeed(segment);
+  }
+}

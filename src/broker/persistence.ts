@@ -1,0 +1,431 @@
+/**
+ * The broker's store on the commit log: writes groups, tells the log about positions, restores at start.
+ *
+ * Records reach the log in groups (see `committer.ts`). Positions follow lazily, at the latest every
+ * `syncTimeout`: after a crash some finished messages may come again, none is missing. Creation and
+ * deletion of topics and channels go out with the group they happen in, because where a channel starts decides
+ * what it gets.
+ */
+import type { Clock } from "../clock/clock.ts";
+import type { Logger } from "../log/logger.ts";
+import type { BufferPool } from "../buffers/buffer_pool.ts";
+import { CommitLog, type CommitLogOptions, type DelayEntry } from "../storage/commit_log.ts";
+import type { FileSystem } from "../storage/file_system.ts";
+import { recover, type Recovery } from "../storage/recovery.ts";
+import type { Segment } from "../storage/segment.ts";
+import { StateWriter } from "../storage/state_records.ts";
+import type { Broker } from "./broker.ts";
+import type { Channel } from "./channel.ts";
+import { Compaction } from "./compaction.ts";
+import { writeChanges, writeSnapshot, writeTopic } from "./positions.ts";
+import { Residency } from "./residency.ts";
+import type { Durability, Store } from "./store.ts";
+import type { Topic } from "./topic.ts";
+
+export interface PersistenceOptions extends Omit<CommitLogOptions, "syncsOften"> {
+  durability: Durability;
+  /** Bytes of message buffers before backlog leaves memory. */
+  memLimit: number;
+  /** Log writes after which a background sync is started at level `os`. */
+  syncEvery: number;
+  /** Positions and unsynced data go to the disk at least this often, ms. */
+  syncTimeout: number;
+}
+
+/** At level `os` a sync is also started when this much was written, so that dirty pages stay few. */
+const SYNC_BYTES = 128 << 20;
+/** Blocks per megabyte from which on an evicted segment is written again as one. */
+const SCATTERED_EXTENTS = 64;
+/** Bytes of a snapshot part: bounds the memory one takes. */
+const SNAPSHOT_PART_BYTES = 1 << 20;
+/** Idle rounds of the timer after which the spare log file goes. */
+const IDLE_ROUNDS = 15;
+
+export class Persistence implements Store {
+  readonly residency: Residency;
+  readonly recovery: Recovery;
+  readonly log: CommitLog;
+  readonly compaction: Compaction;
+  /** Called when something that `nsqd.dat` holds changed; `now` when it must be there before the answer. */
+  onMetadataChange: (now: boolean) => void = () => {};
+  /** The last failure outside of a group (positions, compaction, spilling); null when the next one went well. */
+  failure: Error | null = null;
+
+  readonly #options: PersistenceOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #state = new StateWriter();
+  readonly #dirtyChannels = new Set<Channel>();
+  readonly #channelNumbers = new Map<Channel, number>();
+  #nextChannelNumber = 1;
+  #broker: Broker | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #syncing = false;
+  #groupsSinceSync = 0;
+  #idleRounds = 0;
+  #groupsSeen = 0;
+  #stopped = false;
+
+  /** Reads what is on disk. @throws when a file cannot be read */
+  constructor(
+    fileSystem: FileSystem,
+    pool: BufferPool,
+    options: PersistenceOptions,
+    clock: Clock,
+    logger: Logger,
+  ) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.recovery = recover(fileSystem, options.directory);
+    for (const warning of this.recovery.warnings) logger.warn(`LOG: ${warning}`);
+    const { files, nextLogNumber, nextKeptNumber } = this.recovery;
+    this.log = new CommitLog(
+      fileSystem,
+      { ...options, syncsOften: options.durability === "disk" },
+      files,
+      nextLogNumber,
+      nextKeptNumber,
+      (emit) => this.#snapshot(emit),
+    );
+    this.residency = new Residency(pool, options.memLimit, this);
+    this.compaction = new Compaction(this.log, this.residency, pool, logger);
+  }
+
+  /** Starts the log with what was restored into `broker`. @throws when the disk refuses */
+  start(broker: Broker): void {
+    this.#broker = broker;
+    this.log.start();
+    // The snapshot has what restoring staged.
+    this.#state.clear();
+    this.#schedule();
+  }
+
+  numberOf(channel: Channel): number {
+    return this.#channelNumbers.get(channel)!;
+  }
+
+  /** Gives a restored or new channel its number in the log. */
+  register(channel: Channel): number {
+    const number = this.#nextChannelNumber++;
+    this.#channelNumbers.set(channel, number);
+    return number;
+  }
+
+  // ---- groups -------------------------------------------------------------------------------
+
+  write(topics: readonly Topic[]): void {
+    const log = this.log;
+    try {
+      if (this.#state.count > 0) log.appendState(this.#state);
+      if (this.#options.durability !== "memory") {
+        for (const topic of topics) if (!topic.ephemeral && !topic.exiting) this.#appendTopic(topic);
+      }
+    } catch (cause) {
+      log.abort();
+      throw cause;
+    }
+    log.commit();
+    this.#state.clear();
+    this.#afterGroup();
+  }
+
+  #appendTopic(topic: Topic): void {
+    let segment = topic.last;
+    if (segment === null) return;
+    while (segment.prev !== null && segment.prev.loggedCount < segment.prev.count) segment = segment.prev;
+    for (let at: Segment | null = segment; at !== null; at = at.next) {
+      if (at.loggedCount < at.count) this.#appendSegment(topic, at);
+    }
+  }
+
+  #appendSegment(topic: Topic, segment: Segment): void {
+    const delays: DelayEntry[] = [];
+    for (const { seq, delayMs } of topic.delayed) {
+      const index = seq - segment.firstSeq;
+      if (index >= segment.loggedCount && index < segment.count) delays.push({ index, delayMs });
+    }
+    this.log.appendMessages(segment, topic.number, segment.loggedCount, segment.count, delays);
+  }
+
+  /** What may fail without failing the group. */
+  #afterGroup(): void {
+    this.#groupsSinceSync++;
+    this.#guard("roll the log", () => this.log.rollIfFull());
+    const due = this.#groupsSinceSync >= this.#options.syncEvery || this.log.unsyncedBytes >= SYNC_BYTES;
+    if (due && this.#options.durability !== "disk") this.#syncInBackground();
+  }
+
+  /** Holds memory to its budget; called at the end of every turn that committed something. */
+  enforceBudget(): void {
+    this.#guard("move backlog out of memory", () => this.residency.enforce());
+  }
+
+  #guard(action: string, work: () => void): void {
+    try {
+      work();
+      if (this.failure !== null && !this.#stopped) this.#logger.info(`LOG: ${action} works again`);
+      this.failure = null;
+    } catch (cause) {
+      if (this.failure === null) this.#logger.error(`LOG: failed to ${action} - ${(cause as Error).message}`);
+      this.failure = cause as Error;
+    }
+  }
+
+  async sync(): Promise<void> {
+    this.#groupsSinceSync = 0;
+    try {
+      await this.log.sync();
+    } catch (cause) {
+      // What the kernel may have dropped cannot be synced by trying again.
+      this.#guard("start a new log file", () => this.log.abandonCurrent());
+      throw cause;
+    }
+    // A file that is free already is the cheapest next one, so it should be there when the log rolls.
+    if (this.log.files.length > 1) this.#guard("remove finished log files", () => this.log.reclaim(true));
+  }
+
+  #syncInBackground(): void {
+    if (this.#syncing) return;
+    this.#syncing = true;
+    this.#groupsSinceSync = 0;
+    this.log.sync().then(() => this.log.reclaim(true)).catch((cause: Error) => {
+      this.failure = cause;
+      this.#logger.error(`LOG: failed to sync - ${cause.message}`);
+    }).finally(() => {
+      this.#syncing = false;
+    });
+  }
+
+  // ---- positions ----------------------------------------------------------------------------
+
+  positionChanged(channel: Channel): void {
+    this.#dirtyChannels.add(channel);
+  }
+
+  /** Writes all changed positions as a group of its own. @throws when the disk refuses */
+  flushPositions(): void {
+    if (this.#dirtyChannels.size === 0 && this.#state.count === 0) return;
+    const channels = [...this.#dirtyChannels];
+    for (const channel of channels) {
+      const number = this.#channelNumbers.get(channel);
+      if (number === undefined || channel.exiting) continue;
+      writeChanges(channel, number, this.#state, this.#toUnixMs);
+      this.#writeReleased(channel.topic);
+    }
+    this.#dirtyChannels.clear();
+    // When this fails the records stay staged and go with the next group.
+    this.log.appendState(this.#state);
+    this.log.commit();
+    this.#state.clear();
+  }
+
+  #writeReleased(topic: Topic): void {
+    this.#state.add({ type: "topic position", topic: topic.number, releasedSeq: topic.releasedSeq });
+  }
+
+  readonly #toUnixMs = (monotonicMs: number) => monotonicMs - this.#clock.monotonicMs() + this.#clock.nowMs();
+
+  #snapshot(emit: (part: StateWriter) => void): void {
+    const part = new StateWriter();
+    const flushPart = () => {
+      if (part.size < SNAPSHOT_PART_BYTES) return;
+      emit(part);
+      part.clear();
+    };
+    for (const [queue, { fileNumber, position }] of this.recovery.state.imported) {
+      part.add({ type: "imported", queue, fileNumber, position });
+    }
+    for (const topic of this.#broker!.topics.values()) {
+      if (topic.ephemeral) continue;
+      writeTopic(topic, part);
+      for (const channel of topic.channels.values()) {
+        if (!channel.durable) continue;
+        writeSnapshot(channel, this.#channelNumbers.get(channel)!, part, this.#toUnixMs);
+        flushPart();
+      }
+      flushPart();
+    }
+    emit(part);
+    // What was staged or waiting is in the snapshot.
+    this.#dirtyChannels.clear();
+  }
+
+  // ---- topics and channels ------------------------------------------------------------------
+
+  topicCreated(topic: Topic): void {
+    this.#state.add({
+      type: "topic",
+      topic: topic.number,
+      name: topic.name,
+      endSeq: topic.endSeq,
+      releasedSeq: topic.releasedSeq,
+    });
+    this.#stateStaged(false);
+  }
+
+  topicDeleted(topic: Topic): void {
+    this.#state.add({ type: "topic deleted", topic: topic.number });
+    this.#stateStaged(false);
+  }
+
+  topicEmptied(topic: Topic): void {
+    this.#writeReleased(topic);
+    this.#stateStaged(false);
+  }
+
+  channelCreated(channel: Channel): void {
+    const number = this.register(channel);
+    const { topic, name } = channel;
+    this.#state.add({
+      type: "channel",
+      channel: number,
+      topic: topic.number,
+      name,
+      startSeq: topic.releasedSeq,
+    });
+    this.#stateStaged(false);
+  }
+
+  channelDeleted(channel: Channel): void {
+    const number = this.#channelNumbers.get(channel);
+    if (number === undefined) return;
+    this.#channelNumbers.delete(channel);
+    this.#dirtyChannels.delete(channel);
+    this.#state.add({ type: "channel deleted", channel: number });
+    this.#writeReleased(channel.topic);
+    this.#stateStaged(false);
+  }
+
+  channelEmptied(channel: Channel): void {
+    const number = this.#channelNumbers.get(channel)!;
+    this.#state.add({ type: "channel emptied", channel: number, cursorSeq: channel.topic.releasedSeq });
+    this.#stateStaged(false);
+  }
+
+  pauseChanged(): void {
+    this.onMetadataChange(true);
+  }
+
+  /** The change goes out with the group of this turn, also when nothing is published in it. */
+  #stateStaged(now: boolean): void {
+    this.onMetadataChange(now);
+    this.#broker?.committer.requestCommit();
+    this.#broker?.beginTurn();
+  }
+
+  // ---- take-over ----------------------------------------------------------------------------
+
+  /** How far the queue of the original was taken over before. */
+  imported(queue: string): { fileNumber: number; position: number } | undefined {
+    return this.recovery.state.imported.get(queue);
+  }
+
+  /** The messages of `queue` before this place are in the log; recorded with the next group, behind them. */
+  noteImported(queue: string, fileNumber: number, position: number): void {
+    this.recovery.state.imported.set(queue, { fileNumber, position });
+    this.#state.add({ type: "imported", queue, fileNumber, position });
+  }
+
+  /**
+   * Everything was taken over and the files are about to be moved away: the places must not be taken for those
+   * of other files of the same names later. @throws when the disk refuses
+   */
+  forgetImported(): void {
+    const { imported } = this.recovery.state;
+    for (const queue of imported.keys()) {
+      this.#state.add({ type: "imported", queue, fileNumber: 0, position: 0 });
+    }
+    imported.clear();
+    this.log.appendState(this.#state);
+    this.log.commit();
+    this.#state.clear();
+  }
+
+  /** Puts the records of a topic into the log also at level `memory`. @throws when the disk refuses */
+  writeThrough(topic: Topic): void {
+    if (topic.ephemeral) return;
+    try {
+      this.#appendTopic(topic);
+    } catch (cause) {
+      this.log.abort();
+      throw cause;
+    }
+    this.log.commit();
+  }
+
+  // ---- segments -----------------------------------------------------------------------------
+
+  load(segment: Segment): Promise<void> {
+    return this.residency.load(segment);
+  }
+
+  readAhead(segment: Segment): void {
+    this.residency.readAhead(segment);
+  }
+
+  segmentSealed(topic: Topic, segment: Segment): void {
+    this.residency.add(topic, segment);
+  }
+
+  segmentReleased(segment: Segment): void {
+    this.log.forget(segment);
+  }
+
+  makeEvictable(topic: Topic, segment: Segment): void {
+    const scattered = segment.extents.length >= SCATTERED_EXTENTS;
+    if (segment.loggedCount === segment.count && !scattered) return;
+    if (scattered) this.log.rewriteMessages(segment, topic.number);
+    else this.log.appendMessages(segment, topic.number, segment.loggedCount, segment.count, []);
+    this.log.commit();
+  }
+
+  lost(topic: Topic, segment: Segment, from: number, to: number, cause: Error): void {
+    this.#logger.error(
+      `TOPIC(${topic.name}): ${to - from} messages from ${
+        segment.seqAt(from)
+      } on are lost - ${cause.message}`,
+    );
+    topic.lose(segment, from, to);
+  }
+
+  // ---- time and end -------------------------------------------------------------------------
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => this.#tick(), this.#options.syncTimeout);
+  }
+
+  /** Every `syncTimeout`: positions, sync, and clearing up. */
+  #tick(): void {
+    this.#guard("write positions", () => this.flushPositions());
+    this.residency.tidy();
+    const groups = this.log.statistics.groups;
+    this.#idleRounds = groups === this.#groupsSeen ? this.#idleRounds + 1 : 0;
+    this.#groupsSeen = groups;
+    if (this.log.unsyncedBytes > 0) this.#syncInBackground();
+    this.#guard("remove finished log files", () => {
+      this.log.reclaim(this.#idleRounds < IDLE_ROUNDS);
+      if (this.#idleRounds === IDLE_ROUNDS) this.log.dropSpare();
+    });
+    this.compaction.run(this.#broker!).catch((cause: Error) => {
+      this.failure = cause;
+      this.#logger.error(`LOG: failed to compact - ${cause.message}`);
+    }).finally(() => this.#schedule());
+  }
+
+  /** Puts everything on the disk and closes the files. @throws when the disk refuses */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.compaction.stop();
+    for (const topic of this.#broker!.topics.values()) if (!topic.ephemeral) this.#appendTopic(topic);
+    this.log.commit();
+    this.flushPositions();
+    await this.log.sync();
+    this.log.reclaim(false);
+    this.log.dropSpare();
+    this.log.syncDirectory();
+    this.log.close();
+  }
+}

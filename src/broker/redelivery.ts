@@ -1,0 +1,47 @@
+/**
+ * The messages of a channel that wait to be delivered again, first in first out: requeued with no
+ * delay, timed out, or due after a deferral.
+ *
+ * Cost: push and shift amortised O(1).
+ */
+import type { Exception } from "./exception.ts";
+
+/** Consumed entries at the front that are worth closing up. */
+const COMPACT_AT = 1024;
+
+export class RedeliveryQueue {
+  #items: Exception[] = [];
+  #head = 0;
+
+  get size(): number {
+    return this.#items.length - this.#head;
+  }
+
+  push(item: Exception): void {
+    this.#items.push(item);
+  }
+
+  peek(): Exception | undefined {
+    return this.#items[this.#head];
+  }
+
+  shift(): void {
+    this.#head++;
+    if (this.#head === this.#items.length) {
+      this.#items.length = this.#head = 0;
+    } else if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** Takes one out of the middle: O(n), for messages that were lost. */
+  remove(item: Exception): void {
+    const at = this.#items.indexOf(item, this.#head);
+    if (at >= 0) this.#items.splice(at, 1);
+  }
+
+  clear(): void {
+    this.#items.length = this.#head = 0;
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * What the broker asks of the place where messages outlive the process.
+ *
+ * `persistence.ts` implements it on the commit log. Ephemeral topics and channels never reach it.
+ */
+import type { Segment } from "../storage/segment.ts";
+import type { Channel } from "./channel.ts";
+import type { Topic } from "./topic.ts";
+
+/** What OK means: held in memory, written to the operating system, or synced to the disk. */
+export type Durability = "memory" | "os" | "disk";
+
+export interface Store {
+  /** Writes the records of `topics` that are not in the log yet, as one group. @throws when the disk refuses */
+  write(topics: readonly Topic[]): void;
+  /** Resolves when all that was written before the call is on the disk. */
+  sync(): Promise<void>;
+  /** Lets backlog leave memory when there is more of it than the budget allows. */
+  enforceBudget(): void;
+  /** Reads an evicted segment back into a buffer, or gives its records up. */
+  load(segment: Segment): Promise<void>;
+  /** Reads evicted segments from `segment` on, which will be needed soon. */
+  readAhead(segment: Segment): void;
+  segmentSealed(topic: Topic, segment: Segment): void;
+  segmentReleased(segment: Segment): void;
+  topicCreated(topic: Topic): void;
+  topicDeleted(topic: Topic): void;
+  /** The topic dropped what it had not released. */
+  topicEmptied(topic: Topic): void;
+  channelCreated(channel: Channel): void;
+  channelDeleted(channel: Channel): void;
+  channelEmptied(channel: Channel): void;
+  positionChanged(channel: Channel): void;
+  /** Paused or unpaused: kept at once. */
+  pauseChanged(): void;
+}

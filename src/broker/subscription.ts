@@ -1,0 +1,67 @@
+/**
+ * A consumer's place in a channel, and what the channel needs of the consumer.
+ *
+ * The channel never sees a socket: it hands runs of records to a `Consumer`, which writes them. A
+ * `Subscription` holds the counts that decide whether more may be sent (RDY is a ceiling on messages in
+ * flight, not a credit that is used up).
+ */
+import type { Segment } from "../storage/segment.ts";
+import { DeadlineRanges } from "./deadline_ranges.ts";
+import type { Channel } from "./channel.ts";
+
+/** Receives messages. Implemented by the TCP connection. */
+export interface Consumer {
+  /** False while an earlier write has not finished: such a consumer is not given more. */
+  readonly accepting: boolean;
+  /** Sends records [from, to) of a resident segment as they are stored. */
+  sendRun(segment: Segment, from: number, to: number): void;
+  /** Sends a copy of one record with its attempts changed. */
+  sendRecord(segment: Segment, index: number, attempts: number): void;
+  /** The channel was deleted: the connection ends, without a frame. */
+  channelDeleted(): void;
+}
+
+/** Why a consumer may not subscribe. */
+export class SubscribeError extends Error {}
+
+export class Subscription {
+  readonly channel: Channel;
+  readonly consumer: Consumer;
+  /** How a chunk's owner array names this consumer; unique in the channel, at least `FIRST_SLOT`. */
+  readonly slot: number;
+  /** Time the consumer may hold a message, ms. */
+  readonly msgTimeoutMs: number;
+  /** Percent of messages wanted; 0 means all. */
+  readonly sampleRate: number;
+  readonly deadlines = new DeadlineRanges();
+  /** The most messages it wants in flight. */
+  rdy = 0;
+  inFlight = 0;
+  /** Of those in flight, how many are exceptions. */
+  exceptionsInFlight = 0;
+  messageCount = 0;
+  finishCount = 0;
+  requeueCount = 0;
+  /** True after CLS: nothing more is sent. */
+  closing = false;
+
+  constructor(channel: Channel, consumer: Consumer, slot: number, msgTimeoutMs: number, sampleRate: number) {
+    this.channel = channel;
+    this.consumer = consumer;
+    this.slot = slot;
+    this.msgTimeoutMs = msgTimeoutMs;
+    this.sampleRate = sampleRate;
+  }
+
+  /** Sets the RDY count and lets the channel use it. */
+  setRdy(count: number): void {
+    this.rdy = count;
+    this.channel.wake();
+  }
+
+  /** CLS: no further messages; those in flight can still be answered. */
+  close(): void {
+    this.closing = true;
+    this.rdy = 0;
+  }
+}

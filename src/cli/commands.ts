@@ -1,0 +1,81 @@
+/** The subcommands of the program, and the choice between them. */
+import { closest } from "../options/closest.ts";
+import { buildInfo } from "../version.ts";
+
+/** One subcommand; its modules are loaded only when it is chosen. */
+export interface Command {
+  name: string;
+  aliases: readonly string[];
+  /** One line for the list of commands. */
+  summary: string;
+  /** `run` takes the words after the command and resolves with the exit code. */
+  load(): Promise<{ run(args: readonly string[]): Promise<number> }>;
+}
+
+const APP = "nsq";
+
+export const commands: readonly Command[] = [
+  {
+    name: "nsqd",
+    aliases: [],
+    summary: "The broker: receives, keeps and delivers messages",
+    load: () => import("./nsqd.ts"),
+  },
+  {
+    name: "lookupd",
+    aliases: ["nsqlookupd"],
+    summary: "Discovery: knows which nsqd has which topics and channels",
+    load: () => import("./lookupd.ts"),
+  },
+  {
+    name: "doctor",
+    aliases: [],
+    summary: "Checks that the nodes that lookupds hand out can be reached from here",
+    load: () => import("./doctor.ts"),
+  },
+];
+
+/** What a command line without a usable command is answered with. */
+export interface Answer {
+  code: number;
+  text: string;
+  to: "stdout" | "stderr";
+}
+
+/** Finds the command that the first of `args` names, or what to answer instead. */
+export function chooseCommand(args: readonly string[]): Command | Answer {
+  const word = args[0];
+  if (word === undefined) return { code: 2, text: commandsHelp(), to: "stderr" };
+  if (["-h", "-help", "--help", "help"].includes(word)) {
+    return { code: 0, text: commandsHelp(), to: "stdout" };
+  }
+  if (["-version", "--version"].includes(word)) return { code: 0, text: buildInfo(APP), to: "stdout" };
+  const command = commands.find(({ name, aliases }) => name === word || aliases.includes(word));
+  if (command !== undefined) return command;
+  const likely = closest(word, commands.flatMap(({ name, aliases }) => [name, ...aliases]));
+  const hint = likely === undefined ? `${APP} --help lists all` : `did you mean ${likely}?`;
+  return { code: 2, text: `unknown command "${word}", ${hint}`, to: "stderr" };
+}
+
+/** Runs the chosen command and resolves with the exit code of the process. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  const chosen = chooseCommand(args);
+  if ("load" in chosen) return await (await chosen.load()).run(args.slice(1));
+  if (chosen.to === "stdout") console.log(chosen.text);
+  else console.error(chosen.text);
+  return chosen.code;
+}
+
+function commandsHelp(): string {
+  const titles = commands.map(({ name, aliases }) => [name, ...aliases].join(", "));
+  const width = Math.max(...titles.map((title) => title.length));
+  const lines = commands.map(({ summary }, index) => `  ${titles[index].padEnd(width)}  ${summary}`);
+  return [
+    `Usage: ${APP} <command> [flags]`,
+    "",
+    "Commands:",
+    ...lines,
+    "",
+    `${APP} <command> --help shows the flags of a command, ${APP} --version the version.`,
+  ].join("\n");
+}

@@ -1,0 +1,19 @@
+/** The subcommand `lookupd`. */
+import { lookupdOptions } from "../options/lookupd_options.ts";
+import { buildInfo } from "../version.ts";
+import { runService } from "./service.ts";
+
+/** Logs and version lines carry NSQ's name for it, which scripts look for. */
+const program = {
+  name: "nsqlookupd",
+  summary: "knows which nsqd has which topics and channels",
+  versionText: buildInfo("nsqlookupd"),
+};
+
+/** Runs until lookupd ends; resolves with the exit code. */
+export function run(args: readonly string[]): Promise<number> {
+  return runService<typeof lookupdOptions>(lookupdOptions, args, program, async (options, logger) => {
+    const { runLookupd } = await import("../lookupd/lookupd.ts");
+    return await runLookupd(options, logger);
+  });
+}

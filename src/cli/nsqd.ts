@@ -1,0 +1,18 @@
+/** The subcommand `nsqd`. */
+import { nsqdOptions } from "../options/nsqd_options.ts";
+import { buildInfo } from "../version.ts";
+import { runService } from "./service.ts";
+
+const program = {
+  name: "nsqd",
+  summary: "receives, keeps and delivers messages",
+  versionText: buildInfo("nsqd"),
+};
+
+/** Runs until the broker ends; resolves with the exit code. */
+export function run(args: readonly string[]): Promise<number> {
+  return runService<typeof nsqdOptions>(nsqdOptions, args, program, async (options, logger) => {
+    const { runNsqd } = await import("../nsqd/nsqd.ts");
+    return await runNsqd(options, logger);
+  });
+}

@@ -1,0 +1,69 @@
+/** Runs a service until it ends by itself or a signal stops it. */
+import type { Logger } from "../log/logger.ts";
+
+/** A started server. */
+export interface Service {
+  /**
+   * Stops in good order, finishing and saving what is under way; with `force` at once. May be called
+   * again, also with `force` while an orderly stop is under way.
+   */
+  stop(force?: boolean): Promise<void>;
+  /** Resolves with the exit code when the service has ended, for whatever reason. */
+  done: Promise<number>;
+}
+
+/** Where signals come from; a test sends its own. */
+export interface SignalSource {
+  /** Calls `handler` for each signal that asks to stop, until the returned function is called. */
+  listen(handler: (signal: string) => void): () => void;
+}
+
+/**
+ * SIGINT and SIGTERM of this process. SIGUSR1 is ignored, as by the original, since scripts send it. SIGHUP
+ * keeps its default, which ends the process: listening to it would undo `nohup`.
+ */
+export const processSignals: SignalSource = {
+  listen(handler) {
+    const signals: Deno.Signal[] = ["SIGINT", Deno.build.os === "windows" ? "SIGBREAK" : "SIGTERM"];
+    const listeners = signals.map((signal) => ({ signal, listener: () => handler(signal) }));
+    if (Deno.build.os !== "windows") listeners.push({ signal: "SIGUSR1", listener: () => {} });
+    for (const { signal, listener } of listeners) Deno.addSignalListener(signal, listener);
+    return () => {
+      for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
+    };
+  },
+};
+
+/**
+ * Resolves with the exit code. The first signal stops the service in good order; the second forces it to
+ * stop, with exit code 1. After that signals are no longer caught, so that a third one kills the process.
+ */
+export function runUntilStopped(
+  service: Service,
+  logger: Logger,
+  signals: SignalSource = processSignals,
+): Promise<number> {
+  return new Promise((resolve) => {
+    let signalCount = 0;
+    const finish = (code: number) => {
+      unlisten();
+      resolve(code);
+    };
+    const failTo = (action: string) => (cause: unknown) => {
+      logger.fatal(`failed to ${action} - ${cause instanceof Error ? cause.message : cause}`);
+      finish(1);
+    };
+    const unlisten = signals.listen((signal) => {
+      signalCount++;
+      if (signalCount === 1) {
+        logger.info(`${signal}: stopping`);
+        service.stop().catch(failTo("stop"));
+      } else if (signalCount === 2) {
+        logger.warn(`${signal} again: stopping at once`);
+        unlisten();
+        service.stop(true).then(() => finish(1), failTo("stop at once"));
+      }
+    });
+    service.done.then((code) => finish(signalCount > 1 ? 1 : code), failTo("go on"));
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * The HTTP API of lookupd: its endpoints, their parameters, and the errors of each in their order.
+ *
+ * Routing, errors and the access log are those of `src/http`; the bodies of answers are made by
+ * `answers.ts`, which keeps them, so that a `/lookup` is little more than finding its topic.
+ */
+import { HttpError } from "../http/errors.ts";
+import type { Query } from "../http/query.ts";
+import { EncodedJson } from "../http/respond.ts";
+import type { Route } from "../http/router.ts";
+import { isValidName } from "../protocol/names.ts";
+import { version } from "../version.ts";
+import type { Answers } from "./answers.ts";
+import type { RegistrationDb } from "./registration_db.ts";
+
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** What the endpoints work on. */
+export interface LookupdApi {
+  readonly db: RegistrationDb;
+  readonly answers: Answers;
+  /** Returns the text of `/metrics`. */
+  readonly metrics: () => string;
+}
+
+/** Returns all endpoints. */
+export function lookupdRoutes(api: LookupdApi): Route[] {
+  const { db, answers } = api;
+  return [
+    { method: "GET", path: "/ping", style: "plain", handle: () => "OK" },
+    { method: "GET", path: "/info", handle: () => ({ version }) },
+    { method: "GET", path: "/topics", handle: () => new EncodedJson(answers.topics()) },
+    {
+      method: "GET",
+      path: "/channels",
+      handle: ({ query }) => new EncodedJson(answers.channels(required(query, "topic"))),
+    },
+    { method: "GET", path: "/lookup", handle: ({ query }) => lookup(answers, required(query, "topic")) },
+    { method: "GET", path: "/nodes", handle: () => new EncodedJson(answers.nodes()) },
+    { method: "GET", path: "/debug", handle: () => debug(answers) },
+    { method: "GET", path: "/metrics", handle: () => metrics(api) },
+    {
+      method: "POST",
+      path: "/topic/create",
+      handle: ({ query }) => db.createTopic(requiredName(query, "topic")),
+    },
+    {
+      method: "POST",
+      path: "/topic/delete",
+      handle: ({ query }) => db.deleteTopic(required(query, "topic")),
+    },
+    { method: "POST", path: "/topic/tombstone", handle: ({ query }) => tombstone(db, query) },
+    { method: "POST", path: "/channel/create", handle: ({ query }) => createChannel(db, query) },
+    { method: "POST", path: "/channel/delete", handle: ({ query }) => deleteChannel(db, query) },
+  ];
+}
+
+function lookup(answers: Answers, topic: string): EncodedJson {
+  const body = answers.lookup(topic);
+  if (body === undefined) throw new HttpError(404, "TOPIC_NOT_FOUND");
+  return new EncodedJson(body);
+}
+
+/** A large database goes out piece by piece, so that other clients are served in between. */
+function debug(answers: Answers): EncodedJson {
+  const pieces = answers.debug();
+  const { value: first = "" } = pieces.next();
+  const second = pieces.next();
+  if (second.done) return new EncodedJson(first);
+  const all = inTurns([first, second.value], pieces);
+  return new EncodedJson(ReadableStream.from(all).pipeThrough(new TextEncoderStream()));
+}
+
+async function* inTurns(...sources: Iterable<string>[]): AsyncGenerator<string> {
+  for (const source of sources) {
+    for (const piece of source) {
+      yield piece;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  }
+}
+
+function metrics(api: LookupdApi): Response {
+  return new Response(api.metrics(), { headers: { "Content-Type": METRICS_TYPE } });
+}
+
+function tombstone(db: RegistrationDb, query: Query): void {
+  const topic = required(query, "topic");
+  db.tombstone(topic, required(query, "node"));
+}
+
+function createChannel(db: RegistrationDb, query: Query): void {
+  const topic = requiredName(query, "topic");
+  db.createChannel(topic, requiredName(query, "channel"));
+}
+
+function deleteChannel(db: RegistrationDb, query: Query): void {
+  const topic = requiredName(query, "topic");
+  if (!db.deleteChannel(topic, requiredName(query, "channel"))) throw new HttpError(404, "CHANNEL_NOT_FOUND");
+}
+
+/** @throws {HttpError} 400 MISSING_ARG_... */
+function required(query: Query, key: "topic" | "channel" | "node"): string {
+  const value = query.get(key);
+  if (value === undefined) throw new HttpError(400, `MISSING_ARG_${key.toUpperCase()}`);
+  return value;
+}
+
+/** @throws {HttpError} 400 MISSING_ARG_... or INVALID_ARG_... */
+function requiredName(query: Query, key: "topic" | "channel"): string {
+  const name = required(query, key);
+  if (!isValidName(name)) throw new HttpError(400, `INVALID_ARG_${key.toUpperCase()}`);
+  return name;
+}

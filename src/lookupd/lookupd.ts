@@ -1,0 +1,175 @@
+/**
+ * Puts a lookupd together from its parts, starts it, and stops it in order.
+ *
+ * Start: read the snapshot, open the listeners, serve; nobody is told "no such topic" by a lookupd that
+ * has not read its snapshot yet. Stop: write a snapshot with everybody who is connected, then close TCP,
+ * then HTTP.
+ */
+import { systemClock } from "../clock/clock.ts";
+import { createApp, type Handler } from "../http/router.ts";
+import { bindError, type HttpServer, serve } from "../http/server.ts";
+import type { Logger } from "../log/logger.ts";
+import { StartupError } from "../log/startup_error.ts";
+import { formatAddress, parseAddress } from "../options/address.ts";
+import type { LookupdOptions } from "../options/lookupd_options.ts";
+import { buildInfo, version } from "../version.ts";
+import { Answers } from "./answers.ts";
+import { lookupdRoutes } from "./http.ts";
+import { encodeMetrics, EventLoopDelay } from "./metrics.ts";
+import { RegistrationDb } from "./registration_db.ts";
+import { Snapshot } from "./snapshot.ts";
+import { LookupTcpServer } from "./tcp_server.ts";
+
+/** An empty HTTP address does not switch the API off, which everything else needs. */
+const ANY_HTTP_ADDRESS = "0.0.0.0:0";
+
+/** A running lookupd. */
+export interface RunningLookupd {
+  /** Stops in order; with `force` at once, without a last snapshot. */
+  stop(force?: boolean): Promise<void>;
+  /** Resolves with the exit code once stopped. */
+  readonly done: Promise<number>;
+  /** Where it listens, as `host:port` with the ports that were really bound. */
+  readonly tcpAddress: string;
+  readonly httpAddress: string;
+}
+
+/** @throws {StartupError} when the data path or a listener cannot be used */
+export async function runLookupd(options: LookupdOptions, logger: Logger): Promise<RunningLookupd> {
+  logger.info(buildInfo("nsqlookupd"));
+  const db = new RegistrationDb({
+    inactiveProducerTimeoutMs: options.inactiveProducerTimeout,
+    tombstoneLifetimeMs: options.tombstoneLifetime,
+  }, steadyClock());
+  const snapshot = await openSnapshot(options.dataPath, db, logger);
+  let listener: Deno.Listener | undefined;
+  try {
+    listener = listen(options.tcpAddress);
+    return start(options, db, snapshot, listener as Deno.TcpListener, logger);
+  } catch (cause) {
+    listener?.close();
+    await snapshot?.stop();
+    throw cause;
+  }
+}
+
+function start(
+  options: LookupdOptions,
+  db: RegistrationDb,
+  snapshot: Snapshot | undefined,
+  listener: Deno.TcpListener,
+  logger: Logger,
+): RunningLookupd {
+  const answers = new Answers(db);
+  const eventLoopDelay = new EventLoopDelay();
+  let httpRequestCount = 0;
+  const metrics = () =>
+    encodeMetrics({
+      db,
+      answers,
+      tcpServer,
+      eventLoopDelay,
+      httpRequestCount: () => httpRequestCount,
+      version,
+    });
+  const app = createApp(lookupdRoutes({ db, answers, metrics }), { logger });
+  const http = listenHttp(options.httpAddress, (request, info) => {
+    httpRequestCount++;
+    return app(request, info);
+  });
+  const tcpServer = new LookupTcpServer(listener, {
+    db,
+    logger,
+    identity: {
+      broadcastAddress: options.broadcastAddress,
+      hostname: Deno.hostname(),
+      tcpPort: listener.addr.port,
+      httpPort: http.port,
+      version,
+    },
+  });
+  eventLoopDelay.start();
+  const tcpAddress = formatAddress(listener.addr.hostname, listener.addr.port);
+  logger.info(`TCP: listening on ${tcpAddress}`);
+  logger.info(`HTTP: listening on ${http.address}`);
+  const closeAll = async () => {
+    eventLoopDelay.stop();
+    await snapshot?.stop();
+    logger.info(`TCP: closing ${tcpAddress}`);
+    await tcpServer.close();
+    logger.info(`HTTP: closing ${http.address}`);
+    await http.shutdown();
+  };
+  return { ...lifecycle(tcpServer, closeAll, logger), tcpAddress, httpAddress: http.address };
+}
+
+/** Ties stopping, being stopped by a failure, and the exit code together. */
+function lifecycle(
+  tcpServer: LookupTcpServer,
+  closeAll: () => Promise<void>,
+  logger: Logger,
+): Pick<RunningLookupd, "stop" | "done"> {
+  let exit: (code: number) => void = () => {};
+  const done = new Promise<number>((resolve) => exit = resolve);
+  let stopping: Promise<void> | undefined;
+  const stopInOrder = async (code: number) => {
+    await closeAll();
+    exit(code);
+  };
+  tcpServer.ended.then((failure) => {
+    if (failure === null) return;
+    logger.fatal(`TCP: accepting ended - ${failure.message}`);
+    stopping ??= stopInOrder(1);
+  });
+  return {
+    done,
+    stop(force = false) {
+      if (!force) return stopping ??= stopInOrder(0);
+      exit(1);
+      return Promise.resolve();
+    },
+  };
+}
+
+/**
+ * The time since the epoch at the start, moved on by the monotonic clock: a wall clock that is set
+ * forward must not make every producer look as if it had been silent.
+ */
+function steadyClock(): () => number {
+  const originMs = systemClock.nowMs() - systemClock.monotonicMs();
+  return () => originMs + systemClock.monotonicMs();
+}
+
+async function openSnapshot(
+  dataPath: string,
+  db: RegistrationDb,
+  logger: Logger,
+): Promise<Snapshot | undefined> {
+  if (dataPath === "") return undefined;
+  try {
+    return await Snapshot.open(dataPath, db, logger);
+  } catch (cause) {
+    throw new StartupError(`failed to use the data path ${dataPath} - ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+function listen(address: string): Deno.Listener {
+  const parsed = parseAddress(address);
+  if (parsed.kind === "unix") throw new StartupError(`listen (${address}) failed - it is not host:port`);
+  try {
+    return Deno.listen({ hostname: parsed.hostname, port: parsed.port });
+  } catch (cause) {
+    const reason = bindError(address, parsed, cause as Error);
+    throw new StartupError(`listen (${address}) failed - ${reason}`, { cause });
+  }
+}
+
+function listenHttp(address: string, handler: Handler): HttpServer {
+  const wanted = address === "" ? ANY_HTTP_ADDRESS : address;
+  if (parseAddress(wanted).kind === "unix") {
+    throw new StartupError(`listen (${address}) failed - it is not host:port`);
+  }
+  return serve(wanted, handler);
+}

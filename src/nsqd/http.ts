@@ -1,0 +1,118 @@
+/** The HTTP API of nsqd: health, information and statistics here, the rest in the files it puts together. */
+import type { Broker } from "../broker/broker.ts";
+import { HttpError } from "../http/errors.ts";
+import type { Query } from "../http/query.ts";
+import { createApp, type Handler, type Route } from "../http/router.ts";
+import type { Logger } from "../log/logger.ts";
+import type { NsqdOptions } from "../options/nsqd_options.ts";
+import { version } from "../version.ts";
+import { booleanParameter } from "./http_parameters.ts";
+import { publishRoutes } from "./http_publish.ts";
+import { topicRoutes } from "./http_topics.ts";
+import { collectMemory, collectStats, type StatsClient } from "./stats.ts";
+import { formatStats } from "./stats_text.ts";
+import type { BrokerStats } from "./stats_types.ts";
+
+/** The options that the API goes by or shows. */
+export type NsqdHttpOptions = Pick<
+  NsqdOptions,
+  | "broadcastAddress"
+  | "maxBodySize"
+  | "maxDeflateLevel"
+  | "maxHeartbeatInterval"
+  | "maxMsgSize"
+  | "maxOutputBufferSize"
+  | "maxOutputBufferTimeout"
+  | "maxReqTimeout"
+>;
+
+/** What the API stands beside. */
+export interface NsqdHttpDependencies {
+  readonly broker: Broker;
+  /** The TCP connections of the moment. */
+  readonly connections: Iterable<StatsClient>;
+  readonly options: NsqdHttpOptions;
+  /** The ports that were really bound: -1 on a Unix socket, 0 without a listener. */
+  ports(): { tcp: number; http: number };
+  /** When the process started, Unix ms. */
+  readonly startedAtMs: number;
+  /** Why messages can currently not be kept, or null when all is well. */
+  health(): string | null;
+  readonly logger: Logger;
+}
+
+const NS_PER_MS = 1_000_000;
+
+/** Makes the handler for `serve()`. */
+export function createNsqdApp(dependencies: NsqdHttpDependencies): Handler {
+  const { broker, options, logger } = dependencies;
+  const routes: Route[] = [
+    ...publishRoutes(broker, options, logger),
+    ...topicRoutes(broker),
+    { method: "GET", path: "/ping", style: "plain", handle: () => ping(dependencies) },
+    { method: "GET", path: "/info", handle: () => info(dependencies) },
+    { method: "GET", path: "/stats", handle: ({ query }) => stats(dependencies, query) },
+  ];
+  return createApp(routes, { logger });
+}
+
+function healthText(dependencies: NsqdHttpDependencies): string {
+  const failure = dependencies.health();
+  return failure === null ? "OK" : `NOK - ${failure}`;
+}
+
+function ping(dependencies: NsqdHttpDependencies): string {
+  const text = healthText(dependencies);
+  if (text !== "OK") throw new HttpError(500, text);
+  return text;
+}
+
+function info(dependencies: NsqdHttpDependencies) {
+  const { options, startedAtMs } = dependencies, ports = dependencies.ports();
+  return {
+    version,
+    broadcast_address: options.broadcastAddress[0] ?? "",
+    hostname: hostname(),
+    http_port: ports.http,
+    tcp_port: ports.tcp,
+    start_time: Math.floor(startedAtMs / 1000),
+    max_heartbeat_interval: nanoseconds(options.maxHeartbeatInterval),
+    max_output_buffer_size: options.maxOutputBufferSize,
+    max_output_buffer_timeout: nanoseconds(options.maxOutputBufferTimeout),
+    max_deflate_level: options.maxDeflateLevel,
+    topology_zone: "",
+    topology_region: "",
+  };
+}
+
+function hostname(): string {
+  try {
+    return Deno.hostname();
+  } catch (cause) {
+    throw new HttpError(500, (cause as Error).message, { cause });
+  }
+}
+
+function nanoseconds(ms: number): number {
+  return Math.round(ms * NS_PER_MS);
+}
+
+function stats(dependencies: NsqdHttpDependencies, query: Query): BrokerStats | string {
+  const { broker, connections, logger, startedAtMs } = dependencies;
+  const filter = {
+    topic: query.get("topic") ?? "",
+    channel: query.get("channel") ?? "",
+    includeClients: booleanParameter(query, "include_clients", true, logger),
+  };
+  const includeMemory = booleanParameter(query, "include_mem", true, logger);
+  const { topics, producers } = collectStats(broker, connections, filter);
+  const answer: BrokerStats = {
+    version,
+    health: healthText(dependencies),
+    start_time: Math.floor(startedAtMs / 1000),
+    topics,
+    ...(includeMemory ? { memory: collectMemory() } : {}),
+    producers,
+  };
+  return query.get("format") === "json" ? answer : formatStats(answer, startedAtMs, broker.wallMs());
+}

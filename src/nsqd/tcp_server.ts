@@ -1,0 +1,92 @@
+/**
+ * The TCP listener: accepts connections, and looks after their heartbeats and deadlines.
+ *
+ * One timer serves all connections: ten thousand idle ones cost a comparison each ten times a second.
+ */
+import type { Broker } from "../broker/broker.ts";
+import { BufferPool } from "../buffers/buffer_pool.ts";
+import { Connection, type ConnectionHost } from "./connection.ts";
+
+/** How often heartbeats and deadlines are looked at; they are that exact. */
+const TICK_MS = 100;
+/** Bytes of read and write buffers kept for reuse. */
+const MAX_IDLE_BUFFER_BYTES = 16 << 20;
+
+export type TcpServerSettings = Omit<ConnectionHost, "broker" | "pool" | "connectionEnded">;
+
+export class TcpServer {
+  readonly connections = new Set<Connection>();
+  readonly #host: ConnectionHost;
+  readonly #listener: Deno.Listener;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+  /** Resolves when accepting has ended: with null after `close()`, else with the failure. */
+  readonly ended: Promise<Error | null>;
+
+  constructor(broker: Broker, listener: Deno.Listener, settings: TcpServerSettings) {
+    this.#listener = listener;
+    this.#host = {
+      ...settings,
+      broker,
+      pool: new BufferPool(MAX_IDLE_BUFFER_BYTES),
+      connectionEnded: (connection) => this.connections.delete(connection),
+    };
+    this.ended = this.#accept();
+  }
+
+  /** The port that is listened on; -1 on a Unix socket. */
+  get port(): number {
+    const { addr } = this.#listener;
+    return "port" in addr ? addr.port : -1;
+  }
+
+  async #accept(): Promise<Error | null> {
+    while (!this.#closed) {
+      try {
+        this.#open(await this.#listener.accept());
+      } catch (cause) {
+        if (this.#closed) break;
+        // One connection may fail between its arrival and our accept, or descriptors may run out for a moment.
+        this.#host.logger.warn(`TCP: accept failed - ${(cause as Error).message}`);
+        if (cause instanceof Deno.errors.BadResource) return cause;
+        await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+      }
+    }
+    return null;
+  }
+
+  #open(conn: Deno.Conn): void {
+    const remote = conn.remoteAddr;
+    const address = "hostname" in remote ? `${remote.hostname}:${remote.port}` : "@";
+    if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+    const connection = new Connection(this.#host, conn, address);
+    this.connections.add(connection);
+    connection.start();
+    if (this.#timer === undefined) this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(() => this.#tick(), TICK_MS);
+  }
+
+  #tick(): void {
+    this.#timer = undefined;
+    this.#host.broker.beginTurn();
+    const nowMs = performance.now();
+    for (const connection of this.connections) connection.tick(nowMs);
+    if (this.connections.size > 0 && !this.#closed) this.#schedule();
+  }
+
+  /** Stops accepting. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#listener.close();
+  }
+
+  /** Ends every connection. */
+  endAll(): void {
+    clearTimeout(this.#timer);
+    for (const connection of this.connections) connection.end("the broker stops");
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * The command line. Flags are written `-name` or `--name`, values `-name=value` or `-name value`; a bool
+ * takes a value only after `=`. The last flag wins, and lists collect all.
+ *
+ * One thing differs from other implementations on purpose: they ignore everything from the first word
+ * that is not a flag. Here such a word is an error, since it hides flags that were meant to count.
+ */
+import { closest } from "./closest.ts";
+import { parseDuration } from "./duration.ts";
+import { parseBool, parseBytes, parseFloats, parseInteger } from "./literals.ts";
+import type { Option, OptionTable, OptionValue } from "./option.ts";
+
+/** A command line that cannot be understood; `message` is for standard error and may have two lines. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** What a command line says. */
+export interface ParsedArgs {
+  /** The values of the flags that were given, also when they equal the default. */
+  given: Map<Option, OptionValue>;
+  /** `-h`, `-help` or `--help` was met; what follows it was not looked at. */
+  wantsHelp: boolean;
+}
+
+/**
+ * Parses the words after the subcommand. Ranges are not checked here.
+ *
+ * @throws {UsageError} when a flag is unknown, its value is missing or unreadable, or a word is no flag
+ */
+export function parseArgs(table: OptionTable, args: readonly string[]): ParsedArgs {
+  const given = new Map<Option, OptionValue>();
+  for (let i = 0; i < args.length; i++) {
+    const word = args[i];
+    if (word === "--" && i + 1 === args.length) break;
+    if (word === "--" || word === "-" || !word.startsWith("-")) throw strayWord(table, args, i);
+    const { name, value } = splitFlag(word);
+    if (name === "h" || name === "help") return { given, wantsHelp: true };
+    const option = table.find((candidate) => candidate.name === name);
+    if (option === undefined) throw unknownFlag(table, name);
+    if (value !== undefined) {
+      collect(given, option, parseFlag(option, value));
+    } else if (option.kind === "bool") {
+      given.set(option, true);
+    } else {
+      i++;
+      if (i === args.length) throw new UsageError(`flag needs an argument: -${name}`);
+      collect(given, option, parseFlag(option, args[i]));
+    }
+  }
+  return { given, wantsHelp: false };
+}
+
+function splitFlag(word: string): { name: string; value: string | undefined } {
+  const body = word.startsWith("--") ? word.slice(2) : word.slice(1);
+  if (body.startsWith("-") || body.startsWith("=")) throw new UsageError(`bad flag syntax: ${word}`);
+  const equals = body.indexOf("=");
+  if (equals < 0) return { name: body, value: undefined };
+  return { name: body.slice(0, equals), value: body.slice(equals + 1) };
+}
+
+function collect(given: Map<Option, OptionValue>, option: Option, value: OptionValue): void {
+  const before = given.get(option);
+  const isList = Array.isArray(before) && Array.isArray(value);
+  given.set(option, isList ? [...before, ...value] as string[] | number[] : value);
+}
+
+function parseFlag(option: Option, text: string): OptionValue {
+  try {
+    return parseText(option, text);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+    const value = option.kind === "bool" ? "boolean value" : "value";
+    const reason = `parse error: ${cause.message}`;
+    throw new UsageError(`invalid ${value} "${text}" for flag -${option.name}: ${reason}`, { cause });
+  }
+}
+
+/** Reads one flag's text; a list yields what this one flag adds to it. */
+function parseText(option: Option, text: string): OptionValue {
+  switch (option.kind) {
+    case "bool":
+      return parseBool(text);
+    case "int":
+      return parseInteger(text);
+    case "bytes":
+      return parseBytes(text);
+    case "duration":
+      return parseDuration(text);
+    case "string":
+      return text;
+    case "enum":
+      return parseEnum(option.values, text);
+    case "string list":
+      return [text];
+    case "float list":
+      return parseFloats(text);
+  }
+}
+
+/** @throws {SyntaxError} naming the allowed values */
+export function parseEnum(values: readonly string[], text: string): string {
+  const word = text.toLowerCase();
+  if (!values.includes(word)) throw new SyntaxError(`use one of ${values.join(", ")}`);
+  return word;
+}
+
+function unknownFlag(table: OptionTable, name: string): UsageError {
+  const likely = closest(name, table.map((option) => option.name));
+  const hint = likely === undefined ? "" : `\ndid you mean -${likely}?`;
+  return new UsageError(`flag provided but not defined: -${name}${hint}`);
+}
+
+function strayWord(table: OptionTable, args: readonly string[], index: number): UsageError {
+  const word = args[index] === "--" ? args[index + 1] : args[index];
+  const before = index > 0 ? args[index - 1].replace(/^--?/, "") : "";
+  const isBoolBefore = table.some((option) => option.name === before && option.kind === "bool");
+  const hint = isBoolBefore && args[index] === word ? `\ndid you mean -${before}=${word}?` : "";
+  return new UsageError(`unexpected argument "${word}": only flags are allowed here${hint}`);
+}

@@ -1,0 +1,41 @@
+/** The options of `nsq doctor`. Their meaning stands here and nowhere else. */
+import type { OptionTable, OptionValues } from "./option.ts";
+
+export const doctorOptions = [
+  {
+    name: "version",
+    configKey: null,
+    group: "General",
+    kind: "bool",
+    default: false,
+    help: "Print the version and exit",
+  },
+  {
+    name: "timeout",
+    configKey: null,
+    group: "General",
+    kind: "duration",
+    default: 2_000,
+    min: 1,
+    help: "Time that each address has for its answer",
+  },
+  {
+    name: "lookupd-http-address",
+    configKey: null,
+    group: "Addresses",
+    kind: "string list",
+    default: [],
+    help: "host:port of the HTTP API of a lookupd whose nodes are checked; may be repeated",
+  },
+  {
+    name: "nsqd-http-address",
+    configKey: null,
+    group: "Addresses",
+    kind: "string list",
+    default: [],
+    help: "host:port of the HTTP API of an nsqd that is expected to be registered; may be repeated",
+  },
+] as const satisfies OptionTable;
+
+/** The resolved options of `nsq doctor`: durations in milliseconds. */
+export type DoctorOptions = OptionValues<typeof doctorOptions>;

@@ -1,0 +1,349 @@
+/** The options of nsqd. Their meaning stands here and nowhere else. */
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { logLevels } from "../log/logger.ts";
+import type { Machine, OptionTable, OptionValues } from "./option.ts";
+
+const MIB = 1 << 20;
+const GIB = 1 << 30;
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+const MAX_INT32 = 2 ** 31 - 1;
+/** Ids of nodes are stored in 10 bits. */
+const NODE_ID_COUNT = 1024;
+
+/** When a publisher gets its OK; what survives at each level is promised in `src/README.md`. */
+export const durabilityLevels = ["memory", "os", "disk"] as const;
+
+export const nsqdOptions = [
+  {
+    name: "version",
+    configKey: null,
+    group: "General",
+    kind: "bool",
+    default: false,
+    help: "Print the version and exit",
+  },
+  {
+    name: "config",
+    configKey: null,
+    group: "General",
+    kind: "string",
+    default: "",
+    help: "TOML file to read options from; flags win over it",
+  },
+  {
+    name: "log-level",
+    group: "General",
+    kind: "enum",
+    values: logLevels,
+    default: "info",
+    help: "Lowest level that is logged",
+  },
+  {
+    name: "log-prefix",
+    group: "General",
+    kind: "string",
+    default: "[nsqd] ",
+    help: "Text at the start of each log line",
+  },
+  {
+    name: "node-id",
+    configKey: "id",
+    group: "General",
+    kind: "int",
+    default: defaultNodeId,
+    min: 0,
+    max: NODE_ID_COUNT - 1,
+    rangeError: "--node-id must be [0,1024)",
+    help: "Number of this node in message ids, unique in the cluster; by default derived from the hostname",
+  },
+  {
+    name: "verbose",
+    configKey: null,
+    group: "General",
+    kind: "bool",
+    default: false,
+    deprecated: true,
+    help: "Without effect, use --log-level=debug",
+  },
+  {
+    name: "worker-id",
+    configKey: null,
+    group: "General",
+    kind: "bool",
+    default: false,
+    deprecated: true,
+    help: "Without effect, use --node-id",
+  },
+
+  {
+    name: "tcp-address",
+    group: "Addresses",
+    kind: "string",
+    default: "0.0.0.0:4150",
+    help: "Where clients connect: host:port, or the path of a Unix socket",
+  },
+  {
+    name: "http-address",
+    group: "Addresses",
+    kind: "string",
+    default: "0.0.0.0:4151",
+    help: "Where the HTTP API listens: host:port, the path of a Unix socket, or empty for no HTTP",
+  },
+  {
+    name: "broadcast-address",
+    group: "Addresses",
+    kind: "string list",
+    default: (machine: Machine) => [machine.hostname()],
+    help:
+      "Host that is announced to lookupd, and that clients must be able to reach; repeat it to announce more, of which old clients see the first",
+  },
+  {
+    name: "broadcast-tcp-port",
+    group: "Addresses",
+    kind: "int",
+    default: 0,
+    min: 0,
+    max: 65535,
+    help: "TCP port that is announced to lookupd; 0 is the one that is listened on",
+  },
+  {
+    name: "broadcast-http-port",
+    group: "Addresses",
+    kind: "int",
+    default: 0,
+    min: 0,
+    max: 65535,
+    help: "HTTP port that is announced to lookupd; 0 is the one that is listened on",
+  },
+
+  {
+    name: "lookupd-tcp-address",
+    configKey: "nsqlookupd_tcp_addresses",
+    group: "Discovery",
+    kind: "string list",
+    default: [],
+    help: "host:port of a lookupd to register with",
+  },
+  {
+    name: "http-client-connect-timeout",
+    group: "Discovery",
+    kind: "duration",
+    default: 2 * SECOND_MS,
+    min: 1,
+    max: DAY_MS,
+    help: "Time to connect to the HTTP API of a lookupd",
+  },
+  {
+    name: "http-client-request-timeout",
+    group: "Discovery",
+    kind: "duration",
+    default: 5 * SECOND_MS,
+    min: 1,
+    max: DAY_MS,
+    help: "Time for a whole request to the HTTP API of a lookupd",
+  },
+
+  {
+    name: "data-path",
+    group: "Storage",
+    kind: "string",
+    default: "",
+    help: "Existing directory for messages and metadata; empty is the working directory",
+  },
+  {
+    name: "durability",
+    group: "Storage",
+    kind: "enum",
+    values: durabilityLevels,
+    default: "os",
+    help: "What OK to a publisher means: held in memory (survives a clean stop), written to the operating " +
+      "system (survives a kill), or synced to disk (survives a power loss)",
+  },
+  {
+    name: "mem-limit",
+    group: "Storage",
+    kind: "bytes",
+    default: defaultMemLimitBytes,
+    min: MIB,
+    help: "Messages kept in memory before backlog is read back from disk; by default 1/16 of the memory " +
+      "of the machine, from 64MiB to 256MiB",
+  },
+  {
+    name: "mem-queue-size",
+    group: "Storage",
+    kind: "int",
+    unit: "messages",
+    default: 10_000,
+    min: 0,
+    help: "What an ephemeral topic or channel holds before new messages are dropped; other topics keep " +
+      "their backlog in the log",
+  },
+  {
+    name: "max-bytes-per-file",
+    group: "Storage",
+    kind: "bytes",
+    default: 100 * MIB,
+    min: MIB,
+    max: MAX_INT32,
+    help: "Size at which a new log file is started",
+  },
+  {
+    name: "sync-every",
+    group: "Storage",
+    kind: "int",
+    unit: "log writes",
+    default: 2500,
+    min: 1,
+    help: "Log writes after which a sync is started in the background, at durability os",
+  },
+  {
+    name: "sync-timeout",
+    group: "Storage",
+    kind: "duration",
+    default: 2 * SECOND_MS,
+    min: 1,
+    max: HOUR_MS,
+    help: "Positions of channels and unsynced messages go to disk at least this often",
+  },
+
+  {
+    name: "msg-timeout",
+    group: "Messages",
+    kind: "duration",
+    default: MINUTE_MS,
+    min: 1,
+    help: "Time a consumer may hold a message before it is requeued, unless the consumer asks for another",
+  },
+  {
+    name: "max-msg-timeout",
+    group: "Messages",
+    kind: "duration",
+    default: 15 * MINUTE_MS,
+    min: 1,
+    help: "Longest time a consumer may ask for, and longest time to hold a message in all by touching it",
+  },
+  {
+    name: "max-req-timeout",
+    group: "Messages",
+    kind: "duration",
+    default: HOUR_MS,
+    min: 0,
+    help: "Longest delay of a requeued or deferred message",
+  },
+  {
+    name: "max-msg-size",
+    group: "Messages",
+    kind: "bytes",
+    default: MIB,
+    min: 1,
+    max: GIB,
+    help: "Largest body of one message",
+  },
+  {
+    name: "max-body-size",
+    group: "Messages",
+    kind: "bytes",
+    default: 5 * MIB,
+    min: 1,
+    max: GIB,
+    help: "Largest body of one command, such as all messages of an MPUB together",
+  },
+  {
+    name: "queue-scan-interval",
+    group: "Messages",
+    kind: "duration",
+    default: 25,
+    min: 1,
+    max: MINUTE_MS,
+    help: "How often timed out and deferred messages are looked for",
+  },
+
+  {
+    name: "max-heartbeat-interval",
+    group: "Clients",
+    kind: "duration",
+    default: MINUTE_MS,
+    min: SECOND_MS,
+    help: "Longest heartbeat interval a client may ask for",
+  },
+  {
+    name: "max-rdy-count",
+    group: "Clients",
+    kind: "int",
+    unit: "messages",
+    default: 2500,
+    min: 1,
+    max: MAX_INT32,
+    help: "Largest RDY count of a client",
+  },
+  {
+    name: "max-channel-consumers",
+    group: "Clients",
+    kind: "int",
+    unit: "clients",
+    default: 0,
+    min: 0,
+    help: "Consumers that one channel admits; 0 is unlimited",
+  },
+  {
+    name: "max-output-buffer-size",
+    group: "Clients",
+    kind: "bytes",
+    default: 64 << 10,
+    min: 64,
+    max: GIB,
+    help: "Largest output buffer a client may ask for",
+  },
+  {
+    name: "output-buffer-timeout",
+    group: "Clients",
+    kind: "duration",
+    default: 250,
+    min: 0,
+    help: "Flush interval of the output buffer for clients that ask for none",
+  },
+  {
+    name: "min-output-buffer-timeout",
+    group: "Clients",
+    kind: "duration",
+    default: 25,
+    min: 0,
+    help: "Shortest flush interval a client may ask for",
+  },
+  {
+    name: "max-output-buffer-timeout",
+    group: "Clients",
+    kind: "duration",
+    default: 30 * SECOND_MS,
+    min: 0,
+    help: "Longest flush interval a client may ask for",
+  },
+  {
+    name: "max-deflate-level",
+    group: "Clients",
+    kind: "int",
+    default: 6,
+    min: 1,
+    max: 9,
+    rangeError: "--max-deflate-level must be [1,9]",
+    help: "Highest deflate level a client may ask for",
+  },
+] as const satisfies OptionTable;
+
+/** The resolved options of nsqd: durations in milliseconds, sizes in bytes. */
+export type NsqdOptions = OptionValues<typeof nsqdOptions>;
+
+/** The same number as other implementations derive, so that a node keeps its id when it changes over. */
+function defaultNodeId(machine: Machine): number {
+  const digest = createHash("md5").update(Buffer.from(machine.hostname(), "utf8")).digest();
+  return crc32(digest) % NODE_ID_COUNT;
+}
+
+function defaultMemLimitBytes(machine: Machine): number {
+  return Math.min(Math.max(Math.floor(machine.memoryBytes() / 16), 64 * MIB), 256 * MIB);
+}

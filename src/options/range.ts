@@ -1,0 +1,30 @@
+/** The ranges of options: the check, and their texts in errors and help. */
+import { shortDuration } from "./duration.ts";
+import { formatBytes } from "./literals.ts";
+import type { Option, OptionValue } from "./option.ts";
+
+/** Returns the error text for a value that is out of the option's range, or null. */
+export function findRangeFault(option: Option, value: OptionValue): string | null {
+  if (!("min" in option || "max" in option)) return null;
+  const { min = -Infinity, max = Infinity } = option;
+  const elements = Array.isArray(value) ? value : [value];
+  const bad = elements.find((element) => typeof element === "number" && !(element >= min && element <= max));
+  if (bad === undefined) return null;
+  if (option.rangeError !== undefined) return option.rangeError;
+  return `--${option.name} must be ${describeRange(option)}, is ${formatNumber(option, bad as number)}`;
+}
+
+/** `at least 1ms`, `from 1 to 9`, or an empty text when every value is allowed. */
+export function describeRange(option: Option): string {
+  if (!("min" in option || "max" in option)) return "";
+  const { min, max } = option;
+  if (min === undefined) return max === undefined ? "" : `at most ${formatNumber(option, max)}`;
+  if (max === undefined) return `at least ${formatNumber(option, min)}`;
+  return `from ${formatNumber(option, min)} to ${formatNumber(option, max)}`;
+}
+
+/** Formats one number in the unit of `option`, as the command line would take it. */
+export function formatNumber(option: Option, value: number): string {
+  if (option.kind === "duration") return shortDuration(value);
+  return option.kind === "bytes" ? formatBytes(value) : String(value);
+}

@@ -1,0 +1,85 @@
+/**
+ * The record: one message, laid out as the frame that a consumer receives, and the codec of its id.
+ *
+ * Layout (big-endian), specified for the wire in NSQ's protocol V2 (frame type 2):
+ *
+ *     0..4    int32   size of what follows = 30 + body bytes
+ *     4..8    int32   frame type 2
+ *     8..16   int64   timestamp, ns since the Unix epoch, of the publish
+ *     16..18  uint16  attempts, 1 as stored; a redelivery sends a patched copy
+ *     18..34  id      16 lower-case hex digits
+ *     34..    body
+ *
+ * A message id is a 63-bit number: 10 bits of node id, then 53 bits of sequence number. The sequence
+ * number alone finds the message in its topic, so FIN, REQ and TOUCH need no lookup table. Ids are
+ * opaque to clients.
+ */
+
+/** Bytes of a record before its body. */
+export const RECORD_OVERHEAD = 34;
+/** What the size field counts besides the body: frame type, timestamp, attempts and id. */
+export const RECORD_SIZE_OVERHEAD = 30;
+export const FRAME_TYPE_RESPONSE = 0;
+export const FRAME_TYPE_ERROR = 1;
+export const FRAME_TYPE_MESSAGE = 2;
+export const TIMESTAMP_OFFSET = 8;
+export const ATTEMPTS_OFFSET = 16;
+export const ID_OFFSET = 18;
+export const ID_LENGTH = 16;
+
+/** Four ASCII hex digits of every 16-bit value, as one big-endian 32-bit word. */
+export const HEX_WORDS: Uint32Array = buildHexWords();
+
+function buildHexWords(): Uint32Array {
+  const words = new Uint32Array(65_536);
+  const digit = (n: number) => n < 10 ? 48 + n : 87 + n;
+  for (let i = 0; i < words.length; i++) {
+    words[i] =
+      (digit(i >> 12) << 24 | digit((i >> 8) & 15) << 16 | digit((i >> 4) & 15) << 8 | digit(i & 15)) >>> 0;
+  }
+  return words;
+}
+
+const NOT_HEX = 0xff;
+/** Value of each lower-case hex digit by its ASCII code; upper case never occurs in an id of ours. */
+const HEX_VALUES: Uint8Array = buildHexValues();
+
+function buildHexValues(): Uint8Array {
+  const values = new Uint8Array(256).fill(NOT_HEX);
+  for (let i = 0; i < 10; i++) values[48 + i] = i;
+  for (let i = 10; i < 16; i++) values[87 + i] = i;
+  return values;
+}
+
+/** Reads four hex digits at `pos`; -1 when one of them is not a lower-case hex digit. */
+export function parseHex4(bytes: Uint8Array, pos: number): number {
+  const a = HEX_VALUES[bytes[pos]], b = HEX_VALUES[bytes[pos + 1]];
+  const c = HEX_VALUES[bytes[pos + 2]], d = HEX_VALUES[bytes[pos + 3]];
+  return ((a | b | c | d) & 0xf0) !== 0 ? -1 : a << 12 | b << 8 | c << 4 | d;
+}
+
+/** The upper 32 bits of the id of message `seq` of node `nodeId` (0..1023). */
+export function idHighWord(nodeId: number, seq: number): number {
+  return (nodeId << 21 | Math.floor(seq / 4294967296)) >>> 0;
+}
+
+/**
+ * Reads the sequence number out of the 16 id bytes at `pos`.
+ *
+ * @returns -1 when the bytes are no id of node `nodeId`
+ */
+export function parseId(bytes: Uint8Array, pos: number, nodeId: number): number {
+  const w0 = parseHex4(bytes, pos), w1 = parseHex4(bytes, pos + 4);
+  const w2 = parseHex4(bytes, pos + 8), w3 = parseHex4(bytes, pos + 12);
+  if ((w0 | w1 | w2 | w3) < 0 || w0 >> 5 !== nodeId) return -1;
+  return ((w0 & 31) * 65536 + w1) * 4294967296 + (w2 * 65536 + w3);
+}
+
+/** Writes the id of message `seq` as 16 hex digits at `pos`. */
+export function writeId(view: DataView, pos: number, nodeId: number, seq: number): void {
+  const high = idHighWord(nodeId, seq), low = seq >>> 0;
+  view.setUint32(pos, HEX_WORDS[high >>> 16]);
+  view.setUint32(pos + 4, HEX_WORDS[high & 0xffff]);
+  view.setUint32(pos + 8, HEX_WORDS[low >>> 16]);
+  view.setUint32(pos + 12, HEX_WORDS[low & 0xffff]);
+}

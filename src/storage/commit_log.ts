@@ -1,0 +1,399 @@
+/**
+ * The commit log of the node: the current log file, the finished ones, and what compaction keeps.
+ *
+ * Everything of a group, for all topics, is staged with `appendMessages` and `appendState` and written by
+ * `commit`, or forgotten by `abort`. Message data is never written twice for lying around: backlog is read
+ * back from the log file it was committed to, and a file goes when nothing in it is wanted any more.
+ *
+ * Files are named `commit.N.log` and `kept.N.log`. A log file starts with a snapshot of the whole state, so
+ * older files matter for their messages only. One finished log file is kept as `spare.log`: overwriting it is
+ * cheaper than growing a fresh one.
+ *
+ * Invariants: a file is removed only when its live bytes are 0 and the snapshot of a newer one is on the
+ * disk; extents are added to a segment only after the group that holds them was written.
+ */
+import {
+  DELAY_ENTRY_BYTES,
+  FLAG_SNAPSHOT_BEGIN,
+  FLAG_SNAPSHOT_END,
+  KIND_MESSAGES,
+  KIND_STATE,
+} from "./block.ts";
+import type { FileSystem } from "./file_system.ts";
+import { type IndexEntry, LogFile } from "./log_file.ts";
+import type { Segment } from "./segment.ts";
+import type { StateWriter } from "./state_records.ts";
+
+export interface CommitLogOptions {
+  directory: string;
+  /** A log file ends at the first group that brings it to this size, bytes. */
+  maxBytesPerFile: number;
+  /** Whether publishers wait for every sync: files then grow ahead of what is written. */
+  syncsOften: boolean;
+}
+
+/** A record of a group that is to be deferred when it is released. */
+export interface DelayEntry {
+  /** Index in the segment. */
+  index: number;
+  delayMs: number;
+}
+
+/** Writes the whole state, in as many parts as it likes, by calling `emit` with the filled writer. */
+export type SnapshotSource = (emit: (part: StateWriter) => void) => void;
+
+/** What the log did, for metrics. */
+export interface LogStatistics {
+  groups: number;
+  bytes: number;
+  syncs: number;
+  lastSyncMs: number;
+  longestSyncMs: number;
+  longestWriteMs: number;
+}
+
+interface PendingExtent {
+  segment: Segment;
+  to: number;
+  entry: IndexEntry;
+  /** True when the block holds all of the segment, whose other extents are then not wanted. */
+  replaces: boolean;
+}
+
+/** How far a file grows ahead. */
+const GROW_BYTES = 16 << 20;
+export const SPARE_NAME = "spare.log";
+const EMPTY = new Uint8Array(0);
+
+/** The name of log file `number` of a kind. */
+export function logFileName(kind: "log" | "kept", number: number): string {
+  return `${kind === "log" ? "commit" : "kept"}.${String(number).padStart(6, "0")}.log`;
+}
+
+export class CommitLog {
+  /** Files with messages that may be wanted, oldest first, the current one last; kept files among them. */
+  readonly files: LogFile[];
+  readonly statistics: LogStatistics = {
+    groups: 0,
+    bytes: 0,
+    syncs: 0,
+    lastSyncMs: 0,
+    longestSyncMs: 0,
+    longestWriteMs: 0,
+  };
+
+  readonly #fileSystem: FileSystem;
+  readonly #options: CommitLogOptions;
+  readonly #snapshot: SnapshotSource;
+  #current: LogFile | null = null;
+  #kept: LogFile | null = null;
+  #nextLogNumber: number;
+  #nextKeptNumber: number;
+  /** The newest log file whose snapshot is on the disk. */
+  #safeNumber = -1;
+  /** Finished files that were not synced since. */
+  #unsynced: LogFile[] = [];
+  #pending: PendingExtent[] = [];
+  #unsyncedBytes = 0;
+
+  constructor(
+    fileSystem: FileSystem,
+    options: CommitLogOptions,
+    files: LogFile[],
+    nextLogNumber: number,
+    nextKeptNumber: number,
+    snapshot: SnapshotSource,
+  ) {
+    this.#fileSystem = fileSystem;
+    this.#options = options;
+    this.files = files;
+    this.#nextLogNumber = nextLogNumber;
+    this.#nextKeptNumber = nextKeptNumber;
+    this.#snapshot = snapshot;
+  }
+
+  /** Starts a new log file with a snapshot. Called once before anything is appended. @throws when the disk refuses */
+  start(): void {
+    this.#roll();
+    for (const file of this.files) if (file !== this.#current && !file.finished) this.#finish(file);
+  }
+
+  get maxBytesPerFile(): number {
+    return this.#options.maxBytesPerFile;
+  }
+
+  /** Bytes written since the last sync began. */
+  get unsyncedBytes(): number {
+    return this.#unsyncedBytes;
+  }
+
+  // ---- groups -------------------------------------------------------------------------------
+
+  /** Stages records [from, to) of a resident segment. */
+  appendMessages(
+    segment: Segment,
+    topicNumber: number,
+    from: number,
+    to: number,
+    delays: DelayEntry[],
+  ): void {
+    const { index } = segment;
+    const data = segment.buffer!.bytes.subarray(index[from], index[to]);
+    const extra = delays.length === 0 ? EMPTY : encodeDelays(delays, from);
+    const firstSeq = segment.firstSeq + from;
+    const entry = this.#current!.append(KIND_MESSAGES, 0, topicNumber, firstSeq, to - from, extra, data);
+    this.#pending.push({ segment, to, entry, replaces: false });
+  }
+
+  /** Stages all records of a resident segment again, in one block that replaces those it is scattered over. */
+  rewriteMessages(segment: Segment, topicNumber: number): void {
+    this.appendMessages(segment, topicNumber, 0, segment.count, []);
+    this.#pending[this.#pending.length - 1].replaces = true;
+  }
+
+  appendState(part: StateWriter, flags = 0): void {
+    if (part.count > 0 || flags !== 0) {
+      this.#current!.append(KIND_STATE, flags, 0, 0, part.count, EMPTY, part.bytes);
+    }
+  }
+
+  /** Writes the group. @throws when the disk refuses; the group is then gone as if never staged */
+  commit(): void {
+    const file = this.#current!, before = file.size, startedMs = performance.now();
+    if (file.end === before) return;
+    try {
+      file.flush();
+    } catch (cause) {
+      this.abort();
+      throw cause;
+    }
+    for (const { segment, to, entry, replaces } of this.#pending) {
+      if (replaces) this.forget(segment);
+      addExtent(segment, file, entry);
+      segment.loggedCount = to;
+    }
+    this.#pending.length = 0;
+    const statistics = this.statistics;
+    statistics.groups++;
+    statistics.bytes += file.size - before;
+    this.#unsyncedBytes += file.size - before;
+    statistics.longestWriteMs = Math.max(statistics.longestWriteMs, performance.now() - startedMs);
+  }
+
+  /** Ends the current file when it is large enough; called between groups. @throws when the disk refuses */
+  rollIfFull(): void {
+    if (this.#current!.size >= this.#options.maxBytesPerFile) this.#roll();
+  }
+
+  /** Forgets what was staged. */
+  abort(): void {
+    this.#pending.length = 0;
+    this.#current!.rewind();
+  }
+
+  /** Resolves when all that was committed is on the disk. */
+  async sync(): Promise<void> {
+    const current = this.#current!, older = this.#unsynced;
+    this.#unsynced = [];
+    this.#unsyncedBytes = 0;
+    const startedMs = performance.now();
+    try {
+      for (const file of older) await file.sync();
+      await current.sync();
+    } catch (cause) {
+      this.#unsynced = [...older, ...this.#unsynced];
+      throw cause;
+    }
+    for (const file of older) file.closeWriter();
+    if (current.kind === "log") this.#safeNumber = Math.max(this.#safeNumber, current.number);
+    const tookMs = performance.now() - startedMs;
+    this.statistics.syncs++;
+    this.statistics.lastSyncMs = tookMs;
+    this.statistics.longestSyncMs = Math.max(this.statistics.longestSyncMs, tookMs);
+  }
+
+  // ---- files --------------------------------------------------------------------------------
+
+  /** Goes on in a new file, after a sync failed and the old one cannot be trusted. */
+  abandonCurrent(): void {
+    this.#roll();
+  }
+
+  #roll(): void {
+    const file = this.#create();
+    try {
+      let flags = FLAG_SNAPSHOT_BEGIN;
+      this.#snapshot((part) => {
+        file.append(KIND_STATE, flags, 0, 0, part.count, EMPTY, part.bytes);
+        flags = 0;
+      });
+      file.append(KIND_STATE, flags | FLAG_SNAPSHOT_END, 0, 0, 0, EMPTY, EMPTY);
+      file.flush();
+    } catch (cause) {
+      file.close();
+      this.#fileSystem.remove(file.path);
+      throw cause;
+    }
+    const old = this.#current;
+    this.#nextLogNumber++;
+    this.#current = file;
+    this.files.push(file);
+    if (old !== null) this.#finish(old);
+  }
+
+  #create(): LogFile {
+    const number = this.#nextLogNumber;
+    const path = this.#path(logFileName("log", number)), spare = this.#path(SPARE_NAME);
+    const isRecycled = this.#fileSystem.exists(spare);
+    if (isRecycled) this.#fileSystem.rename(spare, path);
+    const writer = this.#fileSystem.open(path, isRecycled ? "write" : "create");
+    const growBytes = this.#options.syncsOften ? Math.min(GROW_BYTES, this.#options.maxBytesPerFile) : 0;
+    return new LogFile(this.#fileSystem, path, "log", number, writer, 0, growBytes);
+  }
+
+  /** Without an index the file is only slower to recover, so a full disk must not make this fail. */
+  #finish(file: LogFile): void {
+    try {
+      file.finish();
+    } catch {
+      file.rewind();
+      file.finished = true;
+      file.index = null;
+    }
+    this.#unsynced.push(file);
+  }
+
+  #path(name: string): string {
+    return `${this.#options.directory}/${name}`;
+  }
+
+  /** Makes entries of new and removed files durable. */
+  syncDirectory(): void {
+    this.#fileSystem.syncDirectory(this.#options.directory);
+  }
+
+  /** Removes the files in which nothing is wanted; `keepSpare` allows one of them to be kept for reuse. */
+  reclaim(keepSpare: boolean): void {
+    const { files } = this;
+    for (let i = files.length - 1; i >= 0; i--) {
+      const file = files[i];
+      if (file.liveBytes > 0 || file === this.#current || file === this.#kept || !file.finished) continue;
+      if (file.kind === "log" && file.number >= this.#safeNumber) continue;
+      if (this.#unsynced.includes(file)) continue;
+      files.splice(i, 1);
+      file.close();
+      const spare = this.#path(SPARE_NAME);
+      if (keepSpare && file.kind === "log" && !this.#fileSystem.exists(spare)) {
+        this.#fileSystem.rename(file.path, spare);
+      } else this.#fileSystem.remove(file.path);
+    }
+  }
+
+  /** Removes the spare file, when traffic is over. */
+  dropSpare(): void {
+    const spare = this.#path(SPARE_NAME);
+    if (this.#fileSystem.exists(spare)) this.#fileSystem.remove(spare);
+  }
+
+  // ---- kept records -------------------------------------------------------------------------
+
+  /**
+   * Writes all records of a resident segment to a kept file and syncs it.
+   *
+   * @returns the place; the caller gives it to the segment with `moveTo`
+   */
+  async keep(
+    segment: Segment,
+    topicNumber: number,
+    kind: number,
+    extra: Uint8Array,
+  ): Promise<{ file: LogFile; entry: IndexEntry }> {
+    const file = this.#kept ??= this.#createKept();
+    const data = segment.buffer!.bytes.subarray(0, segment.usedBytes);
+    let entry: IndexEntry;
+    try {
+      entry = file.append(kind, 0, topicNumber, segment.firstSeq, segment.count, extra, data);
+      file.flush();
+    } catch (cause) {
+      file.rewind();
+      throw cause;
+    }
+    // Counted at once, or the file could be removed before the segment points to it.
+    file.liveBytes += entry.dataBytes;
+    try {
+      await file.sync();
+    } finally {
+      file.liveBytes -= entry.dataBytes;
+    }
+    if (file === this.#kept && file.size >= this.#options.maxBytesPerFile) {
+      this.#kept = null;
+      this.#finish(file);
+    }
+    return { file, entry };
+  }
+
+  #createKept(): LogFile {
+    const number = this.#nextKeptNumber++;
+    const path = this.#path(logFileName("kept", number));
+    const file = new LogFile(this.#fileSystem, path, "kept", number, this.#fileSystem.open(path, "create"));
+    this.files.push(file);
+    return file;
+  }
+
+  /** The segment's records are at `entry` of `file` from now on, and nowhere else. */
+  moveTo(segment: Segment, file: LogFile, entry: IndexEntry): void {
+    this.forget(segment);
+    addExtent(segment, file, entry);
+    segment.loggedCount = segment.count;
+  }
+
+  /** The segment is not wanted any more. */
+  forget(segment: Segment): void {
+    for (const extent of segment.extents) extent.file.liveBytes -= extent.byteLength;
+    segment.extents = [];
+  }
+
+  /** Bytes of message data in files, and how many of them may be wanted. */
+  usage(): { dataBytes: number; liveBytes: number } {
+    let dataBytes = 0, liveBytes = 0;
+    for (const file of this.files) {
+      dataBytes += file.dataBytes;
+      liveBytes += file.liveBytes;
+    }
+    return { dataBytes, liveBytes };
+  }
+
+  /** Finished files, of which compaction may pick. */
+  get candidates(): LogFile[] {
+    return this.files.filter((file) => file.finished && file !== this.#current && file !== this.#kept);
+  }
+
+  /** Ends the files with their index, syncs and closes them. */
+  close(): void {
+    for (const file of this.files) {
+      if (file !== this.#current && !file.finished) this.#finish(file);
+      file.syncNow();
+      file.close();
+    }
+  }
+}
+
+function addExtent(segment: Segment, file: LogFile, entry: IndexEntry): void {
+  segment.extents.push({
+    file,
+    fileOffset: entry.dataAt,
+    byteLength: entry.dataBytes,
+    count: entry.count,
+    checksum: entry.dataCrc,
+  });
+  file.liveBytes += entry.dataBytes;
+}
+
+function encodeDelays(delays: DelayEntry[], from: number): Uint8Array {
+  const bytes = new Uint8Array(delays.length * DELAY_ENTRY_BYTES), view = new DataView(bytes.buffer);
+  delays.forEach((delay, i) => {
+    view.setUint32(i * DELAY_ENTRY_BYTES, delay.index - from);
+    view.setFloat64(i * DELAY_ENTRY_BYTES + 4, delay.delayMs);
+  });
+  return bytes;
+}

@@ -1,0 +1,126 @@
+/**
+ * The seam between storage and files: what it needs of them, and the real thing.
+ *
+ * Tests put another implementation here that fills the disk, fails a sync, or forgets what was not synced.
+ * Every method throws the operating system's error; nothing is retried here.
+ */
+
+/** An open file with one position, shared by reads and writes. */
+export interface FileHandle {
+  /** Writes at the position; may take a part only. */
+  writeSync(bytes: Uint8Array): number;
+  /** Reads at the position; null at the end. */
+  readSync(into: Uint8Array): number | null;
+  read(into: Uint8Array): Promise<number | null>;
+  /** Moves the position to `offset` bytes from the start. */
+  seekSync(offset: number): void;
+  truncateSync(byteLength: number): void;
+  /** Bytes in the file. */
+  sizeSync(): number;
+  /** Resolves when the content is on the disk (fdatasync). */
+  syncData(): Promise<void>;
+  syncDataSync(): void;
+  close(): void;
+}
+
+export type OpenMode = "read" | "write" | "create";
+
+export interface FileSystem {
+  /** `write` opens an existing file to change it, `create` makes it or empties it. */
+  open(path: string, mode: OpenMode): FileHandle;
+  /** Names of the entries of a directory. */
+  list(directory: string): string[];
+  exists(path: string): boolean;
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  makeDirectory(path: string): void;
+  /** Makes created, renamed and removed entries durable. */
+  syncDirectory(path: string): void;
+}
+
+/** Files of the process are private, as those of the original are. */
+const FILE_MODE = 0o600;
+
+export const denoFileSystem: FileSystem = {
+  open(path, mode) {
+    const file = Deno.openSync(path, {
+      read: true,
+      write: mode !== "read",
+      create: mode === "create",
+      truncate: mode === "create",
+      mode: mode === "create" ? FILE_MODE : undefined,
+    });
+    return {
+      writeSync: (bytes) => file.writeSync(bytes),
+      readSync: (into) => file.readSync(into),
+      read: (into) => file.read(into),
+      seekSync: (offset) => void file.seekSync(offset, Deno.SeekMode.Start),
+      truncateSync: (byteLength) => file.truncateSync(byteLength),
+      sizeSync: () => file.statSync().size,
+      syncData: () => file.syncData(),
+      syncDataSync: () => file.syncDataSync(),
+      close: () => file.close(),
+    };
+  },
+  list: (directory) => [...Deno.readDirSync(directory)].map((entry) => entry.name),
+  exists(path) {
+    try {
+      Deno.lstatSync(path);
+      return true;
+    } catch (cause) {
+      if (cause instanceof Deno.errors.NotFound) return false;
+      throw cause;
+    }
+  },
+  rename: (from, to) => Deno.renameSync(from, to),
+  remove: (path) => Deno.removeSync(path),
+  makeDirectory: (path) => Deno.mkdirSync(path, { recursive: true, mode: 0o700 }),
+  syncDirectory(path) {
+    const directory = Deno.openSync(path, { read: true });
+    try {
+      directory.syncSync();
+    } finally {
+      directory.close();
+    }
+  },
+};
+
+/** Writes all of `bytes` at the position of `file`. */
+export function writeAllSync(file: FileHandle, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += file.writeSync(at === 0 ? bytes : bytes.subarray(at));
+}
+
+/** Fills `into` from the position of `file`; returns how many bytes there were before the end. */
+export function readAllSync(file: FileHandle, into: Uint8Array): number {
+  let at = 0;
+  while (at < into.length) {
+    const read = file.readSync(into.subarray(at));
+    if (read === null || read === 0) break;
+    at += read;
+  }
+  return at;
+}
+
+/** The content of a small file. */
+export function readWhole(fileSystem: FileSystem, path: string): Uint8Array<ArrayBuffer> {
+  const file = fileSystem.open(path, "read");
+  try {
+    const bytes = new Uint8Array(file.sizeSync());
+    return bytes.subarray(0, readAllSync(file, bytes));
+  } finally {
+    file.close();
+  }
+}
+
+/** Replaces a file so that a crash leaves the old content or the new, never a mixture. */
+export function writeAtomically(fileSystem: FileSystem, path: string, bytes: Uint8Array): void {
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const file = fileSystem.open(temporary, "create");
+  try {
+    writeAllSync(file, bytes);
+    file.syncDataSync();
+  } finally {
+    file.close();
+  }
+  fileSystem.rename(temporary, path);
+}

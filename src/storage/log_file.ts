@@ -1,0 +1,312 @@
+/**
+ * One log file: appends blocks, keeps their index, and reads ranges back.
+ *
+ * Two kinds exist. A `log` file is part of the commit log: groups in the order in which they were answered,
+ * from a snapshot of the state at its start. A `kept` file holds what compaction moved out of others.
+ * Both end, once finished, with an index of their blocks, so that start-up need not read them.
+ *
+ * Blocks are staged and written together; a large one goes out straight from the segment that holds it.
+ * What was staged and not flushed can be forgotten with `rewind`.
+ */
+import {
+  BLOCK_HEADER_BYTES,
+  type BlockHeader,
+  dataChecksum,
+  encodeHeader,
+  KIND_INDEX,
+  KIND_MESSAGES,
+  KIND_SPARSE,
+} from "./block.ts";
+import { type FileHandle, type FileSystem, writeAllSync } from "./file_system.ts";
+import type { SegmentSource } from "./segment.ts";
+
+export type LogFileKind = "log" | "kept";
+
+/** Where a block of messages is. */
+export interface IndexEntry {
+  kind: number;
+  topicNumber: number;
+  firstSeq: number;
+  count: number;
+  /** Offset of the data, behind header and extra part. */
+  dataAt: number;
+  dataBytes: number;
+  extraBytes: number;
+  dataCrc: number;
+}
+
+export const INDEX_ENTRY_BYTES = 36;
+/** At the end of a finished file: offset of the index block (float64), file number, magic "NSQI". */
+export const TRAILER_BYTES = 16;
+export const TRAILER_MAGIC = 0x4e535149;
+
+const STAGING_BYTES = 262_144;
+/** Data from this size on is written from where it is instead of being copied. */
+const DIRECT_BYTES = 16_384;
+const EMPTY = new Uint8Array(0);
+
+export class LogFile implements SegmentSource {
+  readonly path: string;
+  readonly kind: LogFileKind;
+  readonly number: number;
+  /** Bytes of data that some channel may still want. */
+  liveBytes = 0;
+  /** Bytes written: the logical end, which in a recycled file lies before the physical one. */
+  size: number;
+  /** Bytes of message data written. */
+  dataBytes = 0;
+  /** Blocks of messages; null once the index is in the file. */
+  index: IndexEntry[] | null = [];
+  /** True when no block will be added. */
+  finished = false;
+
+  readonly #fileSystem: FileSystem;
+  #writer: FileHandle | null;
+  #reader: FileHandle | null = null;
+  #reads: Promise<void> = Promise.resolve();
+  readonly #staging = new Uint8Array(new ArrayBuffer(STAGING_BYTES));
+  readonly #stagingView = new DataView(this.#staging.buffer);
+  #staged = 0;
+  /** Where the next byte of the file goes, ahead of `size` while blocks are unflushed. */
+  #written: number;
+  /** Bytes that the file has on the disk, written or zero. */
+  #allocated: number;
+  readonly #growBytes: number;
+
+  /**
+   * @param writer null for a file that is only read
+   * @param growBytes the file is filled with zeros so far ahead of what is written: a sync that has no new size
+   * or block to record takes half the time. 0 where nobody waits for syncs
+   */
+  constructor(
+    fileSystem: FileSystem,
+    path: string,
+    kind: LogFileKind,
+    number: number,
+    writer: FileHandle | null,
+    size = 0,
+    growBytes = 0,
+  ) {
+    this.#fileSystem = fileSystem;
+    this.path = path;
+    this.kind = kind;
+    this.number = number;
+    this.#writer = writer;
+    this.size = this.#written = size;
+    this.#growBytes = growBytes;
+    this.#allocated = writer === null ? size : writer.sizeSync();
+    if (writer === null) {
+      this.finished = true;
+      this.#staging = EMPTY as Uint8Array<ArrayBuffer>;
+    }
+  }
+
+  // ---- writing ------------------------------------------------------------------------------
+
+  /** End of what was appended, flushed or not. */
+  get end(): number {
+    return this.#written + this.#staged;
+  }
+
+  /**
+   * Appends a block; it is in the file after `flush`.
+   *
+   * @param data written before this returns or copied, so the caller keeps it
+   * @returns the entry of the block in the index
+   */
+  append(
+    kind: number,
+    flags: number,
+    topicNumber: number,
+    firstSeq: number,
+    count: number,
+    extra: Uint8Array,
+    data: Uint8Array,
+  ): IndexEntry {
+    const header: BlockHeader = {
+      kind,
+      flags,
+      fileNumber: this.number,
+      topicNumber,
+      firstSeq,
+      count,
+      extraBytes: extra.length,
+      dataBytes: data.length,
+      dataCrc: dataChecksum(data),
+    };
+    this.#stageHeader(header, extra);
+    const entry = {
+      kind,
+      topicNumber,
+      firstSeq,
+      count,
+      dataAt: this.end,
+      dataBytes: data.length,
+      extraBytes: extra.length,
+      dataCrc: header.dataCrc,
+    };
+    this.#stage(data);
+    if (kind === KIND_MESSAGES || kind === KIND_SPARSE) {
+      this.index!.push(entry);
+      this.dataBytes += data.length;
+    }
+    return entry;
+  }
+
+  #stageHeader(header: BlockHeader, extra: Uint8Array): void {
+    const byteCount = BLOCK_HEADER_BYTES + extra.length;
+    if (this.#staged + byteCount > STAGING_BYTES) this.#writeStaged();
+    if (byteCount <= STAGING_BYTES) {
+      this.#staging.set(extra, this.#staged + BLOCK_HEADER_BYTES);
+      encodeHeader(this.#staging, this.#stagingView, this.#staged, header);
+      this.#staged += byteCount;
+      return;
+    }
+    const large = new Uint8Array(byteCount);
+    large.set(extra, BLOCK_HEADER_BYTES);
+    encodeHeader(large, new DataView(large.buffer), 0, header);
+    this.#writeDirect(large);
+  }
+
+  #stage(data: Uint8Array): void {
+    if (data.length >= DIRECT_BYTES) {
+      this.#writeStaged();
+      this.#writeDirect(data);
+      return;
+    }
+    if (this.#staged + data.length > STAGING_BYTES) this.#writeStaged();
+    this.#staging.set(data, this.#staged);
+    this.#staged += data.length;
+  }
+
+  #writeStaged(): void {
+    if (this.#staged === 0) return;
+    const byteCount = this.#staged;
+    this.#staged = 0;
+    this.#writeDirect(this.#staging.subarray(0, byteCount));
+  }
+
+  #writeDirect(bytes: Uint8Array): void {
+    if (this.#growBytes > 0 && this.#written + bytes.length > this.#allocated) this.#grow(bytes.length);
+    writeAllSync(this.#writer!, bytes);
+    this.#written += bytes.length;
+  }
+
+  #grow(neededBytes: number): void {
+    const writer = this.#writer!, zeros = new Uint8Array(neededBytes + this.#growBytes);
+    writer.seekSync(this.#allocated);
+    writeAllSync(writer, zeros);
+    this.#allocated += zeros.length;
+    writer.seekSync(this.#written);
+  }
+
+  /** Writes what is staged. @throws when the disk refuses; then `rewind` */
+  flush(): void {
+    this.#writeStaged();
+    this.size = this.#written;
+  }
+
+  /** Forgets the blocks appended since the last flush, after one of them could not be written. */
+  rewind(): void {
+    this.#staged = 0;
+    this.#written = this.size;
+    const index = this.index!;
+    while (index.length > 0 && index[index.length - 1].dataAt >= this.size) {
+      this.dataBytes -= index.pop()!.dataBytes;
+    }
+    this.#writer!.seekSync(this.size);
+    // Else a restart could take the torn group for a sound one.
+    this.#writer!.truncateSync(this.size);
+    this.#allocated = this.size;
+  }
+
+  /** Resolves when all that was flushed is on the disk. */
+  sync(): Promise<void> {
+    return this.#writer === null ? Promise.resolve() : this.#writer.syncData();
+  }
+
+  syncNow(): void {
+    this.#writer?.syncDataSync();
+  }
+
+  /** Writes the index and cuts the file behind it. The file stays open until `closeWriter`. */
+  finish(): void {
+    if (this.finished) return;
+    const entries = this.index!, indexAt = this.end;
+    const data = new Uint8Array(entries.length * INDEX_ENTRY_BYTES), view = new DataView(data.buffer);
+    entries.forEach((entry, i) => encodeIndexEntry(view, i * INDEX_ENTRY_BYTES, entry));
+    this.append(KIND_INDEX, 0, 0, 0, entries.length, EMPTY, data);
+    const trailer = new Uint8Array(TRAILER_BYTES), trailerView = new DataView(trailer.buffer);
+    trailerView.setFloat64(0, indexAt);
+    trailerView.setUint32(8, this.number);
+    trailerView.setUint32(12, TRAILER_MAGIC);
+    this.#stage(trailer);
+    this.flush();
+    this.#writer!.truncateSync(this.size);
+    this.finished = true;
+    this.index = null;
+  }
+
+  closeWriter(): void {
+    this.#writer?.close();
+    this.#writer = null;
+  }
+
+  // ---- reading ------------------------------------------------------------------------------
+
+  read(into: Uint8Array, fileOffset: number): Promise<void> {
+    const read = this.#reads.then(() => this.#read(into, fileOffset));
+    this.#reads = read.catch(() => {/* the caller has the error; the next read starts anew */});
+    return read;
+  }
+
+  async #read(into: Uint8Array, fileOffset: number): Promise<void> {
+    this.#reader ??= this.#fileSystem.open(this.path, "read");
+    this.#reader.seekSync(fileOffset);
+    for (let at = 0; at < into.length;) {
+      const read = await this.#reader.read(at === 0 ? into : into.subarray(at));
+      if (read === null || read === 0) {
+        throw new Error(
+          `Cannot read ${into.length} bytes at ${fileOffset} of ${this.path}: it ends ${at} bytes on`,
+        );
+      }
+      at += read;
+    }
+  }
+
+  /** Closes what is open; reads that run fail. */
+  close(): void {
+    this.closeWriter();
+    this.#reader?.close();
+    this.#reader = null;
+  }
+}
+
+function encodeIndexEntry(view: DataView, at: number, entry: IndexEntry): void {
+  view.setUint8(at, entry.kind);
+  view.setUint32(at + 4, entry.topicNumber);
+  view.setFloat64(at + 8, entry.firstSeq);
+  view.setUint32(at + 16, entry.count);
+  view.setUint32(at + 20, entry.dataAt);
+  view.setUint32(at + 24, entry.dataBytes);
+  view.setUint32(at + 28, entry.extraBytes);
+  view.setUint32(at + 32, entry.dataCrc);
+}
+
+/** Decodes the data of an index block. */
+export function decodeIndex(data: Uint8Array, count: number): IndexEntry[] {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  return Array.from({ length: count }, (_, i) => {
+    const at = i * INDEX_ENTRY_BYTES;
+    return {
+      kind: view.getUint8(at),
+      topicNumber: view.getUint32(at + 4),
+      firstSeq: view.getFloat64(at + 8),
+      count: view.getUint32(at + 16),
+      dataAt: view.getUint32(at + 20),
+      dataBytes: view.getUint32(at + 24),
+      extraBytes: view.getUint32(at + 28),
+      dataCrc: view.getUint32(at + 32),
+    };
+  });
+}

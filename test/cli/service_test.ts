@@ -1,0 +1,69 @@
+/** The program as a process: what it prints where, and its exit codes. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
+const TIMESTAMP = String.raw`\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6}`;
+
+async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "-A", `--config=${CONFIG}`, MAIN, ...args],
+    env: { NO_COLOR: "1" },
+  });
+  const { code, stdout, stderr } = await command.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+Deno.test("runService() prints version and help on standard output and exits with 0", async () => {
+  const builtWith = `v1.3.0 (built w/deno${Deno.version.deno})\n`;
+  assert.deepEqual(await run("nsqd", "--version"), { code: 0, stdout: `nsqd ${builtWith}`, stderr: "" });
+  assert.deepEqual(await run("lookupd", "-version"), {
+    code: 0,
+    stdout: `nsqlookupd ${builtWith}`,
+    stderr: "",
+  });
+  const help = await run("nsqlookupd", "-h");
+  assert.deepEqual([help.code, help.stderr], [0, ""]);
+  assert.match(help.stdout, /^nsqlookupd - .*\n\nUsage: nsqlookupd \[flags\]\n/);
+});
+
+Deno.test("runService() tells a wrong flag on standard error and exits with 2", async () => {
+  const stderr = "flag provided but not defined: -msg-timeot\ndid you mean -msg-timeout?\n" +
+    "Run nsqd --help for all flags.\n";
+  assert.deepEqual(await run("nsqd", "--msg-timeot=1s"), { code: 2, stdout: "", stderr });
+});
+
+Deno.test("runService() logs one FATAL line under the program's name for a value out of range", async () => {
+  const { code, stdout, stderr } = await run("nsqd", "--log-prefix=mine ", "--node-id=1024");
+  assert.deepEqual([code, stdout], [1, ""]);
+  const text = String.raw`FATAL: failed to instantiate nsqd - --node-id must be \[0,1024\)`;
+  assert.match(stderr, new RegExp(String.raw`^\[nsqd\] ${TIMESTAMP} ${text}\n$`));
+});
+
+Deno.test("runService() logs one FATAL line for a config file that cannot be used", async () => {
+  const { code, stdout, stderr } = await run("lookupd", "--config=/nonexistent.toml");
+  assert.deepEqual([code, stdout], [1, ""]);
+  const text = "FATAL: failed to load config file /nonexistent.toml - there is no such file";
+  assert.match(stderr, new RegExp(String.raw`^\[nsqlookupd\] ${TIMESTAMP} ${text}\n$`));
+});
+
+Deno.test("runService() logs one FATAL line when the service cannot start", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { code, stdout, stderr } = await run("nsqd", `--data-path=${join(folder, "missing")}`);
+    assert.deepEqual([code, stdout], [1, ""]);
+    const last = stderr.trimEnd().split("\n").at(-1)!;
+    assert.match(last, new RegExp(String.raw`^\[nsqd\] ${TIMESTAMP} FATAL: failed to instantiate nsqd - .`));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("runCommandLine() exits with 2 and one line for an unknown command", async () => {
+  const stderr = 'unknown command "nsdq", did you mean nsqd?\n';
+  assert.deepEqual(await run("nsdq"), { code: 2, stdout: "", stderr });
+  assert.equal((await run()).code, 2);
+});

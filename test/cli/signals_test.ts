@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { runUntilStopped, type Service, type SignalSource } from "../../src/cli/signals.ts";
+import { Logger } from "../../src/log/logger.ts";
+
+/** Signals that the test sends. */
+class FakeSignals implements SignalSource {
+  #handler: ((signal: string) => void) | null = null;
+
+  listen(handler: (signal: string) => void): () => void {
+    this.#handler = handler;
+    return () => this.#handler = null;
+  }
+
+  get isListening(): boolean {
+    return this.#handler !== null;
+  }
+
+  send(signal: string): void {
+    assert.ok(this.#handler, `nobody listens for ${signal}`);
+    this.#handler(signal);
+  }
+}
+
+/** A service that notes the calls of `stop()` and ends when the test says so. */
+class FakeService implements Service {
+  readonly stops: boolean[] = [];
+  readonly #done = Promise.withResolvers<number>();
+  readonly done = this.#done.promise;
+  stopFailure: Error | null = null;
+
+  stop(force = false): Promise<void> {
+    this.stops.push(force);
+    return this.stopFailure === null ? Promise.resolve() : Promise.reject(this.stopFailure);
+  }
+
+  end(code: number): void {
+    this.#done.resolve(code);
+  }
+
+  fail(cause: Error): void {
+    this.#done.reject(cause);
+  }
+}
+
+function setUp() {
+  const lines: string[] = [];
+  const logger = new Logger("info", "", (line) => lines.push(line.replace(/^\S+ \S+ /, "").trimEnd()));
+  const service = new FakeService();
+  const signals = new FakeSignals();
+  return { lines, service, signals, exitCode: runUntilStopped(service, logger, signals) };
+}
+
+Deno.test("runUntilStopped() resolves with the code of a service that ends by itself", async () => {
+  const { service, signals, exitCode } = setUp();
+  service.end(3);
+  assert.equal(await exitCode, 3);
+  assert.deepEqual(service.stops, []);
+  assert.equal(signals.isListening, false);
+});
+
+Deno.test("runUntilStopped() stops the service in good order at the first signal", async () => {
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    const { lines, service, signals, exitCode } = setUp();
+    signals.send(signal);
+    assert.deepEqual(service.stops, [false]);
+    service.end(0);
+    assert.equal(await exitCode, 0);
+    assert.deepEqual(lines, [`INFO: ${signal}: stopping`]);
+  }
+});
+
+Deno.test("runUntilStopped() forces the stop at the second signal and leaves the third to the system", async () => {
+  const { service, signals, exitCode } = setUp();
+  signals.send("SIGTERM");
+  signals.send("SIGTERM");
+  assert.equal(signals.isListening, false);
+  assert.equal(await exitCode, 1);
+  assert.deepEqual(service.stops, [false, true]);
+});
+
+Deno.test("runUntilStopped() resolves with 1 after a forced stop, also when the service ends with 0", async () => {
+  const { service, signals, exitCode } = setUp();
+  signals.send("SIGINT");
+  signals.send("SIGTERM");
+  service.end(0);
+  assert.equal(await exitCode, 1);
+});
+
+Deno.test("runUntilStopped() logs why a stop failed and resolves with 1", async () => {
+  const { lines, service, signals, exitCode } = setUp();
+  service.stopFailure = new Error("disk full");
+  signals.send("SIGTERM");
+  assert.equal(await exitCode, 1);
+  assert.equal(lines.at(-1), "FATAL: failed to stop - disk full");
+});
+
+Deno.test("runUntilStopped() logs why the service failed and resolves with 1", async () => {
+  const { lines, service, signals, exitCode } = setUp();
+  service.fail(new Error("listener is gone"));
+  assert.equal(await exitCode, 1);
+  assert.match(lines.at(-1)!, /^FATAL: .*listener is gone$/);
+  assert.equal(signals.isListening, false);
+});

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { lookupdOptions } from "../../src/options/lookupd_options.ts";
+import { type Exit, type Resolved, resolveOptions } from "../../src/options/merge.ts";
+import { type NsqdOptions, nsqdOptions } from "../../src/options/nsqd_options.ts";
+import type { Machine, OptionTable } from "../../src/options/option.ts";
+
+const machine: Machine = { hostname: () => "vm", memoryBytes: () => 2 ** 30 };
+const program = { name: "nsqd", summary: "a broker", versionText: "nsqd v1.3.0 (built w/test)" };
+
+function resolve<const T extends OptionTable>(table: T, ...args: string[]): Resolved<T> | Exit {
+  return resolveOptions(table, args, program, machine);
+}
+
+function valuesOf(...args: string[]): NsqdOptions {
+  const resolved = resolve(nsqdOptions, ...args);
+  assert.equal(resolved.kind, "values");
+  return (resolved as Resolved<typeof nsqdOptions>).values;
+}
+
+function exitOf(...args: string[]): Exit {
+  const resolved = resolve(nsqdOptions, ...args);
+  assert.equal(resolved.kind, "exit");
+  return resolved as Exit;
+}
+
+/** Calls `use` with the path of a config file that holds `text`. */
+function withConfig(text: string, use: (path: string) => void): void {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = join(folder, "nsqd.toml");
+    Deno.writeTextFileSync(path, text);
+    use(path);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("resolveOptions() takes a flag before the config file, and that before the default", () => {
+  withConfig('id = 7\nmsg_timeout = "90s"\nnsqlookupd_tcp_addresses = ["a:1", "b:1"]\n', (path) => {
+    const fromFile = valuesOf("--config", path);
+    assert.equal(fromFile.nodeId, 7);
+    assert.equal(fromFile.msgTimeout, 90_000);
+    assert.deepEqual(fromFile.lookupdTcpAddress, ["a:1", "b:1"]);
+    assert.equal(fromFile.config, path);
+
+    const given = valuesOf("-msg-timeout=1m", `-config=${path}`, "-lookupd-tcp-address=c:1");
+    assert.equal(given.msgTimeout, 60_000, "a flag wins although it equals the default");
+    assert.deepEqual(given.lookupdTcpAddress, ["c:1"], "given flags replace the list");
+    assert.equal(given.nodeId, 7);
+  });
+  assert.equal(valuesOf().nodeId, 617);
+  assert.deepEqual(valuesOf().broadcastAddress, ["vm"]);
+});
+
+Deno.test("resolveOptions() gives each resolution a list of its own", () => {
+  const first = valuesOf();
+  first.lookupdTcpAddress.push("a:1");
+  assert.deepEqual(valuesOf().lookupdTcpAddress, []);
+});
+
+Deno.test("resolveOptions() passes on what the config file warns of", () => {
+  withConfig("bogus = 1\n", (path) => {
+    const resolved = resolve(nsqdOptions, "--config", path);
+    assert.deepEqual("warnings" in resolved && resolved.warnings, [
+      `config file ${path}: unknown key bogus ignored`,
+    ]);
+  });
+});
+
+Deno.test("resolveOptions() exits with 0 for help and version, on standard output", () => {
+  for (const flag of ["-h", "-help", "--help"]) {
+    const { code, to, text } = exitOf(flag);
+    assert.deepEqual([code, to], [0, "stdout"], flag);
+    assert.match(text, /^nsqd - a broker\n/);
+  }
+  assert.deepEqual(exitOf("--version"), {
+    kind: "exit",
+    code: 0,
+    text: "nsqd v1.3.0 (built w/test)",
+    to: "stdout",
+  });
+  assert.equal(valuesOf("--version=false").version, false);
+});
+
+Deno.test("resolveOptions() exits with 2 for a command line it cannot understand", () => {
+  assert.deepEqual(exitOf("--bogus"), {
+    kind: "exit",
+    code: 2,
+    text: "flag provided but not defined: -bogus\nRun nsqd --help for all flags.",
+    to: "stderr",
+  });
+});
+
+Deno.test("resolveOptions() exits with 1 for a config file it cannot use", () => {
+  const { code, to, text } = exitOf("--config=/nonexistent/nsqd.toml");
+  assert.deepEqual([code, to], [1, "log"]);
+  assert.equal(text, "failed to load config file /nonexistent/nsqd.toml - there is no such file");
+});
+
+Deno.test("resolveOptions() names flag, value and limits of what is out of range, and its file", () => {
+  const table: [string, string][] = [
+    ["--node-id=1024", "--node-id must be [0,1024)"],
+    ["--node-id=-1", "--node-id must be [0,1024)"],
+    ["--max-deflate-level=10", "--max-deflate-level must be [1,9]"],
+    ["--max-bytes-per-file=12", "--max-bytes-per-file must be from 1MiB to 2147483647, is 12"],
+    ["--mem-limit=512KiB", "--mem-limit must be at least 1MiB, is 512KiB"],
+    ["--sync-timeout=2h", "--sync-timeout must be from 1ms to 1h, is 2h"],
+    ["--msg-timeout=-5s", "--msg-timeout must be at least 1ms, is -5s"],
+    ["--broadcast-tcp-port=65536", "--broadcast-tcp-port must be from 0 to 65535, is 65536"],
+  ];
+  for (const [flag, fault] of table) {
+    const { code, to, text } = exitOf(flag);
+    assert.deepEqual([code, to, text], [1, "log", `failed to instantiate nsqd - ${fault}`]);
+  }
+  withConfig("sync_every = 0\n", (path) => {
+    const fault = `--sync-every must be at least 1, is 0 (sync_every in config file ${path})`;
+    assert.equal(exitOf("--config", path).text, `failed to instantiate nsqd - ${fault}`);
+    assert.equal(valuesOf("--config", path, "--sync-every=1").syncEvery, 1);
+  });
+});
+
+Deno.test("resolveOptions() resolves the options of lookupd", () => {
+  const resolved = resolve(lookupdOptions, "-tombstone-lifetime=1m", "-data-path=/x");
+  assert.deepEqual("values" in resolved && resolved.values, {
+    version: false,
+    config: "",
+    logLevel: "info",
+    logPrefix: "[nsqlookupd] ",
+    verbose: false,
+    tcpAddress: "0.0.0.0:4160",
+    httpAddress: "0.0.0.0:4161",
+    broadcastAddress: "vm",
+    inactiveProducerTimeout: 300_000,
+    tombstoneLifetime: 60_000,
+    dataPath: "/x",
+  });
+});

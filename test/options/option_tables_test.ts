@@ -1,0 +1,171 @@
+/** What must hold for each entry of each option table. */
+import assert from "node:assert/strict";
+import { parseArgs } from "../../src/options/args.ts";
+import { formatHelp } from "../../src/options/help.ts";
+import { lookupdOptions } from "../../src/options/lookupd_options.ts";
+import { resolveOptions } from "../../src/options/merge.ts";
+import { nsqdOptions } from "../../src/options/nsqd_options.ts";
+import {
+  configKeyOf,
+  defaultOf,
+  findByConfigKey,
+  type Machine,
+  type Option,
+  type OptionTable,
+  propertyName,
+} from "../../src/options/option.ts";
+import { findRangeFault } from "../../src/options/range.ts";
+
+const tables: Record<string, OptionTable> = { nsqd: nsqdOptions, nsqlookupd: lookupdOptions };
+const machine: Machine = { hostname: () => "vm", memoryBytes: () => 2 ** 33 };
+
+/** The text of each kind of value that differs from the defaults, and the value. */
+const samples: Record<Option["kind"], [string, unknown]> = {
+  bool: ["true", true],
+  int: ["5", 5],
+  bytes: ["3MiB", 3_145_728],
+  duration: ["7s", 7_000],
+  string: ["text", "text"],
+  enum: ["", ""],
+  "string list": ["a:1", ["a:1"]],
+  "float list": ["0.5", [0.5]],
+};
+
+for (const [name, table] of Object.entries(tables)) {
+  Deno.test(`the options of ${name} have flags and keys of their own, spelled as NSQ spells them`, () => {
+    const flags = table.map((option) => option.name);
+    assert.equal(new Set(flags).size, flags.length);
+    const keys = table.map(configKeyOf).filter((key) => key !== null);
+    assert.equal(new Set(keys).size, keys.length);
+    for (const flag of flags) assert.match(flag, /^[a-z0-9]+(-[a-z0-9]+)*$/);
+    for (const key of keys) {
+      assert.match(key, /^[a-z0-9]+(_[a-z0-9]+)*$/);
+      assert.equal(configKeyOf(findByConfigKey(table, key)!), key);
+    }
+  });
+
+  Deno.test(`the options of ${name} have a help of one sentence without its dot`, () => {
+    for (const { name: flag, help } of table) {
+      assert.match(help, /^\S.{9,}[^.\s]$/, flag);
+      assert.doesNotMatch(help, / {2}/, flag);
+    }
+  });
+
+  Deno.test(`the options of ${name} have defaults of their kind and within their range`, () => {
+    for (const option of table) {
+      const value = defaultOf(option, machine);
+      assert.equal(findRangeFault(option, value), null, option.name);
+      if (option.kind === "enum") assert.ok(option.values.includes(value as string), option.name);
+      if (["int", "bytes", "duration"].includes(option.kind)) assert.ok(Number.isInteger(value), option.name);
+    }
+  });
+
+  Deno.test(`the options of ${name} are read from the command line and appear in the result`, () => {
+    for (const option of table) {
+      if (option.name === "version" || option.name === "config") continue;
+      const [text, expected] = option.kind === "enum"
+        ? [option.values[0], option.values[0]]
+        : samples[option.kind];
+      const args = [`--${option.name}=${text}`];
+      assert.deepEqual([...parseArgs(table, args).given.values()], [expected], option.name);
+      const program = { name, summary: "", versionText: "" };
+      const resolved = resolveOptions(table, args, program, machine);
+      assert.equal(resolved.kind, "values", option.name);
+      const values = (resolved as unknown as { values: Record<string, unknown> }).values;
+      assert.deepEqual(values[propertyName(option.name)], expected, option.name);
+    }
+  });
+
+  Deno.test(`formatHelp() shows each option of ${name} on lines that fit a terminal`, () => {
+    const help = formatHelp(table, { name, summary: "summary" }, machine);
+    const lines = help.split("\n");
+    assert.deepEqual(lines.slice(0, 3), [`${name} - summary`, "", `Usage: ${name} [flags]`]);
+    for (const line of lines) assert.ok(line.length <= 110 && line.trimEnd() === line, line);
+    for (const option of table) {
+      const own = lines.filter((line) => new RegExp(`^ {2}--${option.name}[= ]`).test(line));
+      assert.equal(own.length, 1, option.name);
+    }
+    for (const group of new Set(table.map((option) => option.group))) {
+      assert.equal(
+        lines.filter((line) => line === `${group}:`).length,
+        1,
+        "options of a group stand together",
+      );
+    }
+  });
+}
+
+Deno.test("formatHelp() tells kind, default with unit, range and a key that differs", () => {
+  const help = formatHelp(nsqdOptions, { name: "nsqd", summary: "s" }, machine).replace(/\s+/g, " ");
+  for (
+    const part of [
+      "--node-id=<int> Number of this node",
+      "(default 617; from 0 to 1023; in the config file id)",
+      "--msg-timeout=<duration> Time a consumer may hold",
+      "(default 1m; at least 1ms)",
+      "--mem-limit=<bytes>",
+      "(default 256MiB; at least 1MiB)",
+      "(default 10000 messages)",
+      "--durability=memory|os|disk",
+      "(default none; may be repeated; in the config file nsqlookupd_tcp_addresses)",
+      '(default "0.0.0.0:4150")',
+      "--version Print the version and exit --config",
+      "--verbose Deprecated. Without effect",
+    ]
+  ) assert.ok(help.includes(part), part);
+});
+
+Deno.test("the options of nsqd have the defaults of NSQ", () => {
+  const defaults = Object.fromEntries(nsqdOptions.map((option) => [option.name, defaultOf(option, machine)]));
+  assert.deepEqual(defaults, {
+    version: false,
+    config: "",
+    "log-level": "info",
+    "log-prefix": "[nsqd] ",
+    "node-id": 617,
+    verbose: false,
+    "worker-id": false,
+    "tcp-address": "0.0.0.0:4150",
+    "http-address": "0.0.0.0:4151",
+    "broadcast-address": ["vm"],
+    "broadcast-tcp-port": 0,
+    "broadcast-http-port": 0,
+    "lookupd-tcp-address": [],
+    "http-client-connect-timeout": 2_000,
+    "http-client-request-timeout": 5_000,
+    "data-path": "",
+    durability: "os",
+    "mem-limit": 268_435_456,
+    "mem-queue-size": 10_000,
+    "max-bytes-per-file": 104_857_600,
+    "sync-every": 2_500,
+    "sync-timeout": 2_000,
+    "msg-timeout": 60_000,
+    "max-msg-timeout": 900_000,
+    "max-req-timeout": 3_600_000,
+    "max-msg-size": 1_048_576,
+    "max-body-size": 5_242_880,
+    "queue-scan-interval": 25,
+    "max-heartbeat-interval": 60_000,
+    "max-rdy-count": 2_500,
+    "max-channel-consumers": 0,
+    "max-output-buffer-size": 65_536,
+    "output-buffer-timeout": 250,
+    "min-output-buffer-timeout": 25,
+    "max-output-buffer-timeout": 30_000,
+    "max-deflate-level": 6,
+  });
+});
+
+Deno.test("the default of mem-limit is a sixteenth of the memory, within its bounds", () => {
+  const option = nsqdOptions.find(({ name }) => name === "mem-limit")!;
+  const table: [number, number][] = [
+    [2 ** 29, 64 * 2 ** 20],
+    [2 ** 31, 128 * 2 ** 20],
+    [2 ** 31 + 15, 128 * 2 ** 20],
+    [2 ** 40, 256 * 2 ** 20],
+  ];
+  for (const [memory, limit] of table) {
+    assert.equal(defaultOf(option, { ...machine, memoryBytes: () => memory }), limit);
+  }
+});
