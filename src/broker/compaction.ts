@@ -42,6 +42,9 @@ export class Compaction {
   readonly #logger: Logger;
   readonly #sparse = new Map<Segment, Topic>();
   #running: Promise<void> = Promise.resolve();
+  /** The file that was the emptiest in the last round, and what was wanted of it then. */
+  #emptiest: LogFile | undefined;
+  #emptiestBytes = 0;
   #stopped = false;
   /** Records and files moved since the start, for metrics. */
   movedRecords = 0;
@@ -228,7 +231,11 @@ export class Compaction {
       if (file.liveBytes === 0) continue;
       if (emptiest === undefined || share(file) < share(emptiest)) emptiest = file;
     }
-    if (emptiest === undefined) return;
+    // A file that is being drained empties itself; moving what consumers are about to finish would be waste.
+    const settled = emptiest === this.#emptiest && emptiest?.liveBytes === this.#emptiestBytes;
+    this.#emptiest = emptiest;
+    this.#emptiestBytes = emptiest?.liveBytes ?? 0;
+    if (emptiest === undefined || !settled) return;
     for (const topic of broker.topics.values()) {
       for (let segment = topic.first; segment !== null && !this.#stopped; segment = segment.next) {
         if (!segment.extents.some((extent) => extent.file === emptiest)) continue;

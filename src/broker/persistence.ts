@@ -130,12 +130,17 @@ export class Persistence implements Store {
     this.#afterGroup();
   }
 
+  /** Stages what was published since the last group. */
   #appendTopic(topic: Topic): void {
     let segment = topic.last;
     if (segment === null) return;
     while (segment.prev !== null && segment.prev.loggedCount < segment.prev.count) segment = segment.prev;
-    for (let at: Segment | null = segment; at !== null; at = at.next) {
-      if (at.loggedCount < at.count) this.#appendSegment(topic, at);
+    this.#appendFrom(topic, segment);
+  }
+
+  #appendFrom(topic: Topic, first: Segment | null): void {
+    for (let segment = first; segment !== null; segment = segment.next) {
+      if (segment.loggedCount < segment.count) this.#appendSegment(topic, segment);
     }
   }
 
@@ -346,7 +351,7 @@ export class Persistence implements Store {
   writeThrough(topic: Topic): void {
     if (topic.ephemeral) return;
     try {
-      this.#appendTopic(topic);
+      this.#appendFrom(topic, topic.first);
     } catch (cause) {
       this.log.abort();
       throw cause;
@@ -376,7 +381,7 @@ export class Persistence implements Store {
     const scattered = segment.extents.length >= SCATTERED_EXTENTS;
     if (segment.loggedCount === segment.count && !scattered) return;
     if (scattered) this.log.rewriteMessages(segment, topic.number);
-    else this.log.appendMessages(segment, topic.number, segment.loggedCount, segment.count, []);
+    else this.#appendSegment(topic, segment);
     this.log.commit();
   }
 
@@ -419,13 +424,19 @@ export class Persistence implements Store {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.compaction.stop();
-    for (const topic of this.#broker!.topics.values()) if (!topic.ephemeral) this.#appendTopic(topic);
+    for (const topic of this.#broker!.topics.values()) {
+      if (topic.ephemeral) continue;
+      // At level `memory`, segments that were evicted lie between others that were never written.
+      this.#appendFrom(topic, topic.first);
+      // Positions tell of it only where a durable channel moved.
+      this.#writeReleased(topic);
+    }
     this.log.commit();
     this.flushPositions();
     await this.log.sync();
     this.log.reclaim(false);
     this.log.dropSpare();
+    await this.log.close();
     this.log.syncDirectory();
-    this.log.close();
   }
 }

@@ -67,7 +67,7 @@ export class Residency {
         resident.length = kept;
         continue;
       }
-      if (segment.pins > 0 || isSoonNeeded(topic, segment)) continue;
+      if (segment.pins > 0 || isUndecided(topic, segment) || isSoonNeeded(topic, segment)) continue;
       this.#host.makeEvictable(topic, segment);
       segment.dropBuffer(this.#pool);
       resident.splice(i, 1);
@@ -116,6 +116,11 @@ export class Residency {
     for (const { from, to, cause } of lost) this.#host.lost(topic, segment, from, to, cause);
     this.enforce();
   }
+}
+
+/** True when the segment has records of a group that may still fail. */
+function isUndecided(topic: Topic, segment: Segment): boolean {
+  return segment.seqs === null && segment.endSeq > topic.committedSeq;
 }
 
 /** True when a channel is at the segment or will be after the next few. */

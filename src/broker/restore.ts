@@ -167,7 +167,10 @@ function restoreChannel(
       if (!restoreMessage(channel, places, seq, 1, 0)) missing++;
     }
   }
-  for (const { from, to } of recovered.doneAhead) channel.waitingCount -= channel.finishAhead(from, to);
+  for (const { from, to } of recovered.doneAhead) {
+    // The log may have a gap, in which a cursor rests inside of a range that it passed.
+    channel.waitingCount -= channel.finishAhead(Math.max(from, recovered.cursorSeq), to);
+  }
   return missing;
 }
 

@@ -66,6 +66,7 @@ export class LookupPeer {
   readonly #host: LookupPeerHost;
   readonly #stopping = new AbortController();
   #state: LookupPeerState = "connecting";
+  #connection: LookupConnection | undefined;
   #commands: string[] = [];
   #wake: () => void = () => {};
   #backoffMs = FIRST_BACKOFF_MS;
@@ -93,7 +94,7 @@ export class LookupPeer {
   async stop(): Promise<void> {
     this.#state = "stopped";
     this.#stopping.abort();
-    this.#wake();
+    this.#connection?.close(new Error("stopped"));
     await this.done;
   }
 
@@ -117,7 +118,7 @@ export class LookupPeer {
   async #connectAndServe(): Promise<Error> {
     let connection: LookupConnection | undefined;
     try {
-      connection = await LookupConnection.dial(splitAddress(this.address), {
+      connection = this.#connection = await LookupConnection.dial(splitAddress(this.address), {
         timeoutMs: LOOKUP_TIMEOUT_MS,
         maxReplyBytes: this.#host.maxReplyBytes,
       }, this.#stopping.signal);
@@ -128,6 +129,7 @@ export class LookupPeer {
       return error instanceof Error ? error : new Error(String(error));
     } finally {
       connection?.close(new Error("connection given up"));
+      this.#connection = undefined;
     }
   }
 

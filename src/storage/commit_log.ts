@@ -94,6 +94,10 @@ export class CommitLog {
   /** Finished files that were not synced since. */
   #unsynced: LogFile[] = [];
   #pending: PendingExtent[] = [];
+  /** The removals that run, one after the other. */
+  #removals: Promise<void> = Promise.resolve();
+  /** The last file that could not be removed, for the log. */
+  removalFailure: Error | null = null;
   #unsyncedBytes = 0;
 
   constructor(
@@ -285,7 +289,16 @@ export class CommitLog {
       const spare = this.#path(SPARE_NAME);
       if (keepSpare && file.kind === "log" && !this.#fileSystem.exists(spare)) {
         this.#fileSystem.rename(file.path, spare);
-      } else this.#fileSystem.remove(file.path);
+      } else this.#removals = this.#removals.then(() => this.#remove(file.path));
+    }
+  }
+
+  async #remove(path: string): Promise<void> {
+    try {
+      await this.#fileSystem.removeInBackground(path);
+    } catch (cause) {
+      // The next start finds nothing wanted in it and removes it.
+      this.removalFailure = cause as Error;
     }
   }
 
@@ -369,7 +382,8 @@ export class CommitLog {
   }
 
   /** Ends the files with their index, syncs and closes them. */
-  close(): void {
+  async close(): Promise<void> {
+    await this.#removals;
     for (const file of this.files) {
       if (file !== this.#current && !file.finished) this.#finish(file);
       file.syncNow();

@@ -33,6 +33,8 @@ export interface FileSystem {
   exists(path: string): boolean;
   rename(from: string, to: string): void;
   remove(path: string): void;
+  /** The same without waiting: freeing the blocks of a large file takes milliseconds. */
+  removeInBackground(path: string): Promise<void>;
   makeDirectory(path: string): void;
   /** Makes created, renamed and removed entries durable. */
   syncDirectory(path: string): void;
@@ -74,6 +76,7 @@ export const denoFileSystem: FileSystem = {
   },
   rename: (from, to) => Deno.renameSync(from, to),
   remove: (path) => Deno.removeSync(path),
+  removeInBackground: (path) => Deno.remove(path),
   makeDirectory: (path) => Deno.mkdirSync(path, { recursive: true, mode: 0o700 }),
   syncDirectory(path) {
     const directory = Deno.openSync(path, { read: true });

@@ -54,11 +54,15 @@ export class LookupdProcess {
       stderr: "piped",
     });
     this.log = "";
-    this.#child = command.spawn();
-    await new Promise<void>((resolve, reject) => {
-      this.#logged = this.#follow(this.#child!.stderr, resolve)
-        .then(() => reject(new Error(`lookupd did not start: ${this.log}`)));
+    const child = command.spawn();
+    this.#child = child;
+    const isListening = await new Promise<boolean>((resolve) => {
+      this.#logged = this.#follow(child.stderr, () => resolve(true)).then(() => resolve(false));
     });
+    if (isListening) return;
+    this.#child = undefined;
+    const { code } = await child.status;
+    throw new Error(`lookupd exited with ${code} instead of listening: ${this.log}`);
   }
 
   /** kill -9 */

@@ -100,7 +100,7 @@ Deno.test("lookupd on a data path in use exits with 1 and one FATAL line", async
   await withLookupd([], async (lookupd) => {
     await assert.rejects(
       LookupdProcess.create(`--data-path=${lookupd.dataPath}`),
-      /FATAL.*in use by another instance/,
+      /exited with 1 .*FATAL.*in use by another instance/s,
     );
   });
 });

@@ -72,6 +72,8 @@ export class ModelTopic {
   all = new Map<number, Message>();
   uncommitted: Message[] = [];
   pending: Message[] = [];
+  /** Messages of failed groups: they are not in the topic, but after a restart they may be. */
+  undecided = new Map<number, Message>();
   messageCount = 0;
 
   constructor(name: string) {
@@ -125,7 +127,10 @@ export class BrokerModel {
     }
     bodies.slice(0, room).forEach((body, i) => {
       const message = { seq: firstSeq + i, body, delayMs };
-      assert.ok(!topic.all.has(message.seq), `the sequence number ${message.seq} was used before`);
+      assert.ok(
+        !topic.all.has(message.seq) && !topic.undecided.has(message.seq),
+        `the sequence number ${message.seq} was used before`,
+      );
       topic.all.set(message.seq, message);
       topic.uncommitted.push(message);
     });
@@ -158,7 +163,10 @@ export class BrokerModel {
   failed(): void {
     for (const topic of this.topics.values()) {
       if (!topic.ephemeral) {
-        for (const { seq } of topic.uncommitted) topic.all.delete(seq);
+        for (const message of topic.uncommitted) {
+          topic.all.delete(message.seq);
+          topic.undecided.set(message.seq, message);
+        }
         topic.messageCount -= topic.uncommitted.length;
         topic.uncommitted = [];
       }
