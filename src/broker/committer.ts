@@ -87,25 +87,30 @@ export class Committer {
   commit(): void {
     if (this.#syncing) return;
     const group = this.#gathering, topics = this.#dirty;
-    if (topics.length === 0 && group.holders.length === 0 && group.waiters.length === 0 && !this.#requested) {
-      return;
-    }
+    const isIdle = topics.length === 0 && group.holders.length === 0 && group.waiters.length === 0;
+    if (isIdle && !this.#requested) return this.#recheck();
     this.#requested = false;
     this.#gathering = { number: group.number + 1, holders: [], waiters: [] };
     this.#dirty = [];
-    for (const topic of topics) topic.isMarked = false;
+    const durable = topics.filter((topic) => !topic.ephemeral);
+    for (const topic of topics) {
+      topic.isMarked = false;
+      // The disk has no part in ephemeral topics: they do not fail with it.
+      if (topic.ephemeral) topic.commitTo(topic.endSeq);
+    }
+    let wrote: boolean;
     try {
-      this.#store.write(topics);
-      this.#failure = null;
+      wrote = this.#store.write(durable);
     } catch (cause) {
-      this.#fail([group], topics, cause as Error);
+      this.#fail([group], durable, cause as Error);
       return;
     }
-    if (this.#durability === "disk") {
-      this.#sync(group, topics);
+    if (this.#durability === "disk" && wrote) {
+      this.#sync(group, durable);
       return;
     }
-    for (const topic of topics) topic.commitTo(topic.endSeq);
+    this.#recheck();
+    for (const topic of durable) topic.commitTo(topic.endSeq);
     this.#store.enforceBudget();
     this.#succeed(group);
   }
@@ -115,18 +120,32 @@ export class Committer {
     this.#syncing = true;
     this.#store.sync().then(() => {
       this.#syncing = false;
+      this.#recheck();
       for (const topic of topics) topic.commitTo(topic.writtenSeq);
       this.#store.enforceBudget();
       this.#succeed(group);
     }, (cause: Error) => {
       this.#syncing = false;
       // What gathered meanwhile lies behind the lost records in the same logs, so it fails with them.
-      const gathered = this.#gathering, later = this.#dirty;
+      const gathered = this.#gathering, later = this.#dirty.filter((topic) => !topic.ephemeral);
+      const ephemeral = this.#dirty.filter((topic) => topic.ephemeral);
       this.#gathering = { number: gathered.number + 1, holders: [], waiters: [] };
       this.#dirty = [];
       for (const topic of later) topic.isMarked = false;
+      for (const topic of ephemeral) {
+        topic.isMarked = false;
+        topic.commitTo(topic.endSeq);
+      }
       this.#fail([group, gathered], [...new Set([...topics, ...later])], cause);
     }).finally(this.#onSettled);
+  }
+
+  /**
+   * After a failure: well again only once the disk takes as much as it refused. Every turn tries, so that it
+   * heals without a publisher that dares.
+   */
+  #recheck(): void {
+    if (this.#failure !== null && this.#store.isWritable()) this.#failure = null;
   }
 
   #succeed(group: Group): void {

@@ -120,14 +120,12 @@ export class Compaction {
 
   /** Gathers what is wanted of `segments` in one sparse segment and lets them go. */
   async #gather(topic: Topic, segments: Segment[], broker: Broker): Promise<void> {
-    const records: { from: Segment; index: number }[] = [];
-    for (const segment of segments) {
-      if (segment.buffer === null) await this.#residency.load(segment);
-      // Pinned, because the loads that follow could evict it again.
-      segment.pins++;
-      for (const index of wantedIn(topic, segment)) records.push({ from: segment, index });
-    }
-    try {
+    await this.#withPinned(segments, async () => {
+      const records: { from: Segment; index: number }[] = [];
+      for (const segment of segments) {
+        for (const index of wantedIn(topic, segment)) records.push({ from: segment, index });
+      }
+      if (records.length === 0) return;
       const sparse = this.#copy(records);
       const place = await this.#keepSparse(topic, sparse);
       for (const segment of segments) {
@@ -138,8 +136,22 @@ export class Compaction {
       }
       this.#adopt(topic, sparse, place);
       this.movedRecords += records.length;
+    });
+  }
+
+  /** Does `work` with all of `segments` in memory, except those that are released before. */
+  async #withPinned(segments: Segment[], work: () => Promise<void>): Promise<void> {
+    let pinned = 0;
+    try {
+      for (const segment of segments) {
+        // Pinned before it is read, or the budget could have it evicted again at once.
+        segment.pins++;
+        pinned++;
+        if (segment.buffer === null) await this.#residency.load(segment);
+      }
+      await work();
     } finally {
-      for (const segment of segments) segment.unpin(this.#pool);
+      for (const segment of segments.slice(0, pinned)) segment.unpin(this.#pool);
     }
   }
 
@@ -164,7 +176,12 @@ export class Compaction {
   async #keepSparse(topic: Topic, sparse: Segment): ReturnType<CommitLog["keep"]> {
     const extra = new Uint8Array(sparse.count * SEQ_ENTRY_BYTES), view = new DataView(extra.buffer);
     for (let i = 0; i < sparse.count; i++) view.setFloat64(i * SEQ_ENTRY_BYTES, sparse.seqs![i]);
-    return await this.#log.keep(sparse, topic.number, KIND_SPARSE, extra);
+    try {
+      return await this.#log.keep(sparse, topic.number, KIND_SPARSE, extra);
+    } catch (cause) {
+      sparse.dropBuffer(this.#pool);
+      throw cause;
+    }
   }
 
   #adopt(
@@ -197,15 +214,12 @@ export class Compaction {
 
   /** Copies what is wanted of sparse `segments` to a new one. */
   async #merge(topic: Topic, segments: Segment[]): Promise<void> {
-    for (const segment of segments) {
-      if (segment.buffer === null) await this.#residency.load(segment);
-      segment.pins++;
-    }
-    try {
+    await this.#withPinned(segments, async () => {
       const from = new Set(segments), bySeq = new Map<number, { from: Segment; index: number }>();
       for (const exception of exceptionsIn(topic, from)) {
         bySeq.set(exception.seq, { from: exception.segment, index: exception.index });
       }
+      if (bySeq.size === 0) return;
       const sparse = this.#copy([...bySeq].sort((a, b) => a[0] - b[0]).map(([, record]) => record));
       const place = await this.#keepSparse(topic, sparse);
       for (const exception of [...exceptionsIn(topic, from)]) {
@@ -217,9 +231,7 @@ export class Compaction {
       }
       this.#adopt(topic, sparse, place);
       this.movedRecords += sparse.count;
-    } finally {
-      for (const segment of segments) segment.unpin(this.#pool);
-    }
+    });
   }
 
   // ---- files --------------------------------------------------------------------------------
@@ -252,11 +264,12 @@ export class Compaction {
 
   async #move(topic: Topic, segment: Segment): Promise<void> {
     if (!segment.sealed || segment.loggedCount < segment.count) return;
-    if (segment.buffer === null) await this.#residency.load(segment);
-    if (segment.buffer === null) return;
-    const { file, entry } = await this.#log.keep(segment, topic.number, KIND_MESSAGES, new Uint8Array(0));
-    if (!segment.released) this.#log.moveTo(segment, file, entry);
-    this.movedRecords += segment.count;
+    await this.#withPinned([segment], async () => {
+      if (segment.released) return;
+      const { file, entry } = await this.#log.keep(segment, topic.number, KIND_MESSAGES, new Uint8Array(0));
+      if (!segment.released) this.#log.moveTo(segment, file, entry);
+      this.movedRecords += segment.count;
+    });
   }
 }
 

@@ -17,7 +17,7 @@ import { StateWriter } from "../storage/state_records.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
 import { Compaction } from "./compaction.ts";
-import { writeChanges, writeSnapshot, writeTopic } from "./positions.ts";
+import { snapshotWritten, writeChanges, writeSnapshot, writeTopic } from "./positions.ts";
 import { Residency } from "./residency.ts";
 import type { Durability, Store } from "./store.ts";
 import type { Topic } from "./topic.ts";
@@ -38,6 +38,10 @@ const SYNC_BYTES = 128 << 20;
 const SCATTERED_EXTENTS = 64;
 /** Bytes of a snapshot part: bounds the memory one takes. */
 const SNAPSHOT_PART_BYTES = 1 << 20;
+/** Trials of a full disk are this many times their own length apart, so that they take little of the time. */
+const PROBE_PAUSE = 20;
+/** Trials shorter than this are not limited. */
+const CHEAP_PROBE_MS = 0.2;
 /** Idle rounds of the timer after which the spare log file goes. */
 const IDLE_ROUNDS = 15;
 
@@ -62,6 +66,7 @@ export class Persistence implements Store {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #syncing = false;
   #groupsSinceSync = 0;
+  #nextProbeMs = 0;
   #idleRounds = 0;
   #groupsSeen = 0;
   #stopped = false;
@@ -96,8 +101,6 @@ export class Persistence implements Store {
   start(broker: Broker): void {
     this.#broker = broker;
     this.log.start();
-    // The snapshot has what restoring staged.
-    this.#state.clear();
     this.#schedule();
   }
 
@@ -114,23 +117,38 @@ export class Persistence implements Store {
 
   // ---- groups -------------------------------------------------------------------------------
 
-  write(topics: readonly Topic[]): void {
+  write(topics: readonly Topic[]): boolean {
     const log = this.log;
     try {
-      if (this.#state.count > 0) log.appendState(this.#state);
+      log.appendState(this.#state);
       if (this.#options.durability !== "memory") {
-        for (const topic of topics) if (!topic.ephemeral && !topic.exiting) this.#appendTopic(topic);
+        for (const topic of topics) if (!topic.exiting) this.#appendTopic(topic);
       }
     } catch (cause) {
       log.abort();
       throw cause;
     }
-    log.commit();
+    const wrote = log.commit();
     this.#state.clear();
-    this.#afterGroup();
+    if (wrote) this.#afterGroup();
+    return wrote;
   }
 
-  /** Stages what was published since the last group. */
+  isWritable(): boolean {
+    const nowMs = performance.now();
+    if (nowMs < this.#nextProbeMs) return false;
+    try {
+      this.log.probe();
+      return true;
+    } catch (cause) {
+      this.#logger.debug(`LOG: still not writable - ${(cause as Error).message}`);
+      return false;
+    } finally {
+      const tookMs = performance.now() - nowMs;
+      this.#nextProbeMs = tookMs < CHEAP_PROBE_MS ? 0 : nowMs + tookMs * PROBE_PAUSE;
+    }
+  }
+
   #appendTopic(topic: Topic): void {
     let segment = topic.last;
     if (segment === null) return;
@@ -145,10 +163,13 @@ export class Persistence implements Store {
   }
 
   #appendSegment(topic: Topic, segment: Segment): void {
-    const delays: DelayEntry[] = [];
-    for (const { seq, delayMs } of topic.delayed) {
+    const delays: DelayEntry[] = [], nowMs = this.#clock.nowMs();
+    for (const { seq, delayMs, publishedMs } of topic.delayed) {
       const index = seq - segment.firstSeq;
-      if (index >= segment.loggedCount && index < segment.count) delays.push({ index, delayMs });
+      if (index < segment.loggedCount || index >= segment.count) continue;
+      // The delay starts now, a little after the timestamp, which is that of the begin of the turn.
+      const sinceMs = this.#options.durability === "memory" ? 0 : Math.max(0, nowMs - publishedMs);
+      delays.push({ index, delayMs: delayMs + sinceMs });
     }
     this.log.appendMessages(segment, topic.number, segment.loggedCount, segment.count, delays);
   }
@@ -231,7 +252,7 @@ export class Persistence implements Store {
 
   readonly #toUnixMs = (monotonicMs: number) => monotonicMs - this.#clock.monotonicMs() + this.#clock.nowMs();
 
-  #snapshot(emit: (part: StateWriter) => void): void {
+  #snapshot(emit: (part: StateWriter) => void): () => void {
     const part = new StateWriter();
     const flushPart = () => {
       if (part.size < SNAPSHOT_PART_BYTES) return;
@@ -252,8 +273,12 @@ export class Persistence implements Store {
       flushPart();
     }
     emit(part);
-    // What was staged or waiting is in the snapshot.
-    this.#dirtyChannels.clear();
+    return () => {
+      for (const channel of this.#channelNumbers.keys()) snapshotWritten(channel);
+      // What was staged or waiting is in the snapshot.
+      this.#dirtyChannels.clear();
+      this.#state.clear();
+    };
   }
 
   // ---- topics and channels ------------------------------------------------------------------
@@ -408,6 +433,7 @@ export class Persistence implements Store {
     const groups = this.log.statistics.groups;
     this.#idleRounds = groups === this.#groupsSeen ? this.#idleRounds + 1 : 0;
     this.#groupsSeen = groups;
+    this.#makeRoom();
     if (this.log.unsyncedBytes > 0) this.#syncInBackground();
     this.#guard("remove finished log files", () => {
       this.log.reclaim(this.#idleRounds < IDLE_ROUNDS);
@@ -417,6 +443,18 @@ export class Persistence implements Store {
       this.failure = cause;
       this.#logger.error(`LOG: failed to compact - ${cause.message}`);
     }).finally(() => this.#schedule());
+  }
+
+  /** When traffic is over, or the disk full, a current file of finished messages is replaced so that it can go. */
+  #makeRoom(): void {
+    const isRefused = this.#broker!.committer.failure !== null;
+    if (this.#idleRounds === 0 && !isRefused) return;
+    this.#guard("make room", () => {
+      if (isRefused) this.log.dropSpare();
+      if (this.log.rollIfGarbage()) this.#syncInBackground();
+    });
+    // A turn tries whether the disk takes again what it refused.
+    this.#broker!.beginTurn();
   }
 
   /** Puts everything on the disk and closes the files. @throws when the disk refuses */

@@ -47,12 +47,16 @@ export function writeSnapshot(channel: Channel, number: number, into: StateWrite
     startSeq: cursorSeqOf(channel),
   });
   writePosition(channel, number, into);
+  for (const exception of channel.exceptions.values()) writeException(exception, number, into, toUnixMs);
+  writeDoneAhead(channel, number, into);
+}
+
+/** Takes note that a snapshot with the channel is in the log. */
+export function snapshotWritten(channel: Channel): void {
   for (const exception of channel.exceptions.values()) {
     exception.unsaved = false;
     exception.saved = true;
-    writeException(exception, number, into, toUnixMs);
   }
-  writeDoneAhead(channel, number, into);
   channel.journal.clear();
 }
 

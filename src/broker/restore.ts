@@ -35,10 +35,20 @@ export function restore(
   logger: Logger,
   nowMs: number,
 ): void {
+  // Both clocks are read now: restoring takes its time, and what is deferred must not come earlier for it.
+  const toMonotonicMs = nowMs - broker.wallMs();
   const { state, blocks } = persistence.recovery;
   for (const recovered of state.topics.values()) {
     const paused = metadata.topic(recovered.name)?.paused ?? false;
-    restoreTopic(broker, persistence, recovered, blocks.get(recovered.number) ?? [], paused, logger, nowMs);
+    restoreTopic(
+      broker,
+      persistence,
+      recovered,
+      blocks.get(recovered.number) ?? [],
+      paused,
+      logger,
+      toMonotonicMs,
+    );
   }
   restoreMetadata(broker, metadata);
   persistence.recovery.blocks.clear();
@@ -61,7 +71,7 @@ function restoreTopic(
   blocks: RecoveredBlock[],
   paused: boolean,
   logger: Logger,
-  nowMs: number,
+  toMonotonicMs: number,
 ): void {
   const topic = broker.addTopic(
     recovered.name,
@@ -78,12 +88,15 @@ function restoreTopic(
     Math.floor(broker.wallMs() * 1000),
   );
   broker.raiseFirstSeq(topic.endSeq);
-  const released = recovered.channels.size > 0 && !paused ? topic.endSeq : recovered.releasedSeq;
+  const released = recovered.channels.size > 0 && !paused ? topic.endSeq : releasedSeqOf(recovered);
   topic.restoreReleased(released);
-  for (const delayed of recovered.delayed) if (delayed.seq >= released) topic.restoreDelay(delayed);
+  for (const delayed of recovered.delayed) {
+    // One of a group that failed, or of a file that is missing, has a delay and no record.
+    if (delayed.seq >= released && findDense(places.dense, delayed.seq) !== null) topic.restoreDelay(delayed);
+  }
   let missing = 0;
   for (const channel of recovered.channels.values()) {
-    missing += restoreChannel(topic, persistence, channel, places, nowMs - broker.wallMs());
+    missing += restoreChannel(topic, persistence, channel, places, toMonotonicMs);
   }
   if (missing > 0) {
     logger.warn(`TOPIC(${topic.name}): ${missing} unfinished messages are not in the log any more`);
@@ -93,6 +106,13 @@ function restoreTopic(
     if (sparse.needs === 0) broker.segmentReleased(sparse);
     else persistence.compaction.addSparse(topic, sparse);
   }
+}
+
+/** A channel that was created or emptied tells how far the topic was released, also when the topic does not. */
+function releasedSeqOf(recovered: RecoveredTopic): number {
+  let releasedSeq = recovered.releasedSeq;
+  for (const { cursorSeq } of recovered.channels.values()) releasedSeq = Math.max(releasedSeq, cursorSeq);
+  return releasedSeq;
 }
 
 /** Makes segments of the blocks and links them in order; of two copies of a message one is taken. */

@@ -11,8 +11,15 @@ import type { Topic } from "./topic.ts";
 export type Durability = "memory" | "os" | "disk";
 
 export interface Store {
-  /** Writes the records of `topics` that are not in the log yet, as one group. @throws when the disk refuses */
-  write(topics: readonly Topic[]): void;
+  /**
+   * Writes the records of `topics` that are not in the log yet, as one group.
+   *
+   * @returns whether there was anything to write
+   * @throws when the disk refuses
+   */
+  write(topics: readonly Topic[]): boolean;
+  /** After a failed write: whether the disk would take it now. */
+  isWritable(): boolean;
   /** Resolves when all that was written before the call is on the disk. */
   sync(): Promise<void>;
   /** Lets backlog leave memory when there is more of it than the budget allows. */

@@ -171,7 +171,7 @@ export const nsqdOptions = [
     default: defaultMemLimitBytes,
     min: MIB,
     help: "Messages kept in memory before backlog is read back from disk; by default 1/16 of the memory " +
-      "of the machine, from 64MiB to 256MiB",
+      "of the machine, from 64MiB to 192MiB",
   },
   {
     name: "mem-queue-size",
@@ -345,5 +345,5 @@ function defaultNodeId(machine: Machine): number {
 }
 
 function defaultMemLimitBytes(machine: Machine): number {
-  return Math.min(Math.max(Math.floor(machine.memoryBytes() / 16), 64 * MIB), 256 * MIB);
+  return Math.min(Math.max(Math.floor(machine.memoryBytes() / 16), 64 * MIB), 192 * MIB);
 }

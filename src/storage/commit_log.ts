@@ -39,8 +39,12 @@ export interface DelayEntry {
   delayMs: number;
 }
 
-/** Writes the whole state, in as many parts as it likes, by calling `emit` with the filled writer. */
-export type SnapshotSource = (emit: (part: StateWriter) => void) => void;
+/**
+ * Writes the whole state, in as many parts as it likes, by calling `emit` with the filled writer.
+ *
+ * @returns what is called once all of it is in a file: until then nothing counts as told
+ */
+export type SnapshotSource = (emit: (part: StateWriter) => void) => () => void;
 
 /** What the log did, for metrics. */
 export interface LogStatistics {
@@ -60,6 +64,8 @@ interface PendingExtent {
   replaces: boolean;
 }
 
+/** A current file smaller than this is not worth replacing. */
+const MIN_GARBAGE_BYTES = 1 << 20;
 /** How far a file grows ahead. */
 const GROW_BYTES = 16 << 20;
 export const SPARE_NAME = "spare.log";
@@ -99,6 +105,8 @@ export class CommitLog {
   /** The last file that could not be removed, for the log. */
   removalFailure: Error | null = null;
   #unsyncedBytes = 0;
+  /** Size of the group that could not be written last. */
+  #refusedBytes = 1;
 
   constructor(
     fileSystem: FileSystem,
@@ -155,16 +163,19 @@ export class CommitLog {
     this.#pending[this.#pending.length - 1].replaces = true;
   }
 
-  appendState(part: StateWriter, flags = 0): void {
-    if (part.count > 0 || flags !== 0) {
-      this.#current!.append(KIND_STATE, flags, 0, 0, part.count, EMPTY, part.bytes);
-    }
+  appendState(part: StateWriter): void {
+    if (part.count > 0) this.#current!.append(KIND_STATE, 0, 0, 0, part.count, EMPTY, part.bytes);
   }
 
-  /** Writes the group. @throws when the disk refuses; the group is then gone as if never staged */
-  commit(): void {
+  /**
+   * Writes the group.
+   *
+   * @returns false when nothing was staged
+   * @throws when the disk refuses; the group is then gone as if never staged
+   */
+  commit(): boolean {
     const file = this.#current!, before = file.size, startedMs = performance.now();
-    if (file.end === before) return;
+    if (file.end === before) return false;
     try {
       file.flush();
     } catch (cause) {
@@ -182,6 +193,7 @@ export class CommitLog {
     statistics.bytes += file.size - before;
     this.#unsyncedBytes += file.size - before;
     statistics.longestWriteMs = Math.max(statistics.longestWriteMs, performance.now() - startedMs);
+    return true;
   }
 
   /** Ends the current file when it is large enough; called between groups. @throws when the disk refuses */
@@ -189,25 +201,40 @@ export class CommitLog {
     if (this.#current!.size >= this.#options.maxBytesPerFile) this.#roll();
   }
 
-  /** Forgets what was staged. */
+  /** Forgets what was staged, because it could not be written. */
   abort(): void {
     this.#pending.length = 0;
+    this.#refusedBytes = this.#current!.attemptedBytes;
     this.#current!.rewind();
+  }
+
+  /** Finds out whether the disk takes what it refused last; leaves nothing behind. @throws when it does not */
+  probe(): void {
+    const file = this.#current!;
+    try {
+      file.fill(this.#refusedBytes);
+    } finally {
+      file.rewind();
+    }
+  }
+
+  /** Starts a new file when little of the current one is wanted, so that it can be removed. @throws when the disk refuses */
+  rollIfGarbage(): boolean {
+    const { size, liveBytes } = this.#current!;
+    if (size < MIN_GARBAGE_BYTES || liveBytes * 2 > size) return false;
+    this.#roll();
+    return true;
   }
 
   /** Resolves when all that was committed is on the disk. */
   async sync(): Promise<void> {
-    const current = this.#current!, older = this.#unsynced;
-    this.#unsynced = [];
+    // They stay in the list while they are synced: two syncs may run, and no file may be removed meanwhile.
+    const current = this.#current!, older = [...this.#unsynced];
     this.#unsyncedBytes = 0;
     const startedMs = performance.now();
-    try {
-      for (const file of older) await file.sync();
-      await current.sync();
-    } catch (cause) {
-      this.#unsynced = [...older, ...this.#unsynced];
-      throw cause;
-    }
+    for (const file of older) await file.sync();
+    await current.sync();
+    this.#unsynced = this.#unsynced.filter((file) => !older.includes(file));
     for (const file of older) file.closeWriter();
     if (current.kind === "log") this.#safeNumber = Math.max(this.#safeNumber, current.number);
     const tookMs = performance.now() - startedMs;
@@ -225,9 +252,10 @@ export class CommitLog {
 
   #roll(): void {
     const file = this.#create();
+    let written: () => void;
     try {
       let flags = FLAG_SNAPSHOT_BEGIN;
-      this.#snapshot((part) => {
+      written = this.#snapshot((part) => {
         file.append(KIND_STATE, flags, 0, 0, part.count, EMPTY, part.bytes);
         flags = 0;
       });
@@ -242,6 +270,7 @@ export class CommitLog {
     this.#nextLogNumber++;
     this.#current = file;
     this.files.push(file);
+    written();
     if (old !== null) this.#finish(old);
   }
 

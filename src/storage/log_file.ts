@@ -72,6 +72,8 @@ export class LogFile implements SegmentSource {
   /** Bytes that the file has on the disk, written or zero. */
   #allocated: number;
   readonly #growBytes: number;
+  /** Bytes of the blocks appended since the last flush, those that could not be written too. */
+  attemptedBytes = 0;
 
   /**
    * @param writer null for a file that is only read
@@ -134,6 +136,7 @@ export class LogFile implements SegmentSource {
       dataBytes: data.length,
       dataCrc: dataChecksum(data),
     };
+    this.attemptedBytes += BLOCK_HEADER_BYTES + extra.length + data.length;
     this.#stageHeader(header, extra);
     const entry = {
       kind,
@@ -204,11 +207,17 @@ export class LogFile implements SegmentSource {
   flush(): void {
     this.#writeStaged();
     this.size = this.#written;
+    this.attemptedBytes = 0;
+  }
+
+  /** Writes `byteCount` zeros behind the end, to be rewound: a trial whether the disk takes so much. */
+  fill(byteCount: number): void {
+    this.#writeDirect(new Uint8Array(byteCount));
   }
 
   /** Forgets the blocks appended since the last flush, after one of them could not be written. */
   rewind(): void {
-    this.#staged = 0;
+    this.#staged = this.attemptedBytes = 0;
     this.#written = this.size;
     const index = this.index!;
     while (index.length > 0 && index[index.length - 1].dataAt >= this.size) {

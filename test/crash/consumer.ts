@@ -11,7 +11,7 @@ import type { ChannelModel, Model } from "./model.ts";
 
 const FENCE_ID = "ffffffffffffffff";
 const FENCE_INTERVAL_MS = 40;
-const SHORT_TIMEOUT_MS = 300;
+const LONG_TIMEOUT_MS = 60_000;
 const MAX_REQUEUE_MS = 700;
 const RDY_COUNTS = [1, 5, 50, 500, 2500];
 
@@ -70,7 +70,8 @@ export class Consumer implements FrameHandler {
     const identify = JSON.stringify({
       client_id: "crash",
       heartbeat_interval: 10_000,
-      ...(this.#timesOut ? { msg_timeout: SHORT_TIMEOUT_MS } : {}),
+      // Only the flag of nsqd can make it shorter than a second.
+      ...(this.#timesOut ? {} : { msg_timeout: LONG_TIMEOUT_MS }),
     });
     connection.sendWithBody("IDENTIFY\n", new TextEncoder().encode(identify));
     connection.send(`SUB ${this.#model.topics[this.#channel.topic]} ${this.#channel.name}\n`);
@@ -106,6 +107,8 @@ export class Consumer implements FrameHandler {
   }
 
   message(message: ReceivedMessage): void {
+    // What was under way when it left is for others: nothing that it sends now arrives.
+    if (!this.#connection!.isOpen) return;
     const number = this.#model.delivered(this.#channel, message, this.#timesOut);
     if (number === 0) return;
     const { id } = message, random = this.#random, manner = this.#manner;

@@ -9,12 +9,13 @@ const WINDOW = 6;
 const PACE_MS = 4;
 const MAX_BATCH = 40;
 const LARGE_BODY_BYTES = 60_000;
-/** Most delays end within a round, some outlive several restarts. */
-const SHORT_DELAY_MS = 600, LONG_DELAY_MS = 6000;
+/** Most delays end within a round. */
+const SHORT_DELAY_MS = 600;
 
 export class Producer implements FrameHandler {
   readonly #model: Model;
   readonly #random: Random;
+  readonly #maxDelayMs: number;
   #connection: Connection | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Numbers of the messages of each command without an answer. */
@@ -22,9 +23,10 @@ export class Producer implements FrameHandler {
   /** Set once the broker is told to stop: it may refuse then. */
   mayBeRefused = false;
 
-  constructor(model: Model, random: Random) {
+  constructor(model: Model, random: Random, maxDelayMs: number) {
     this.#model = model;
     this.#random = random;
+    this.#maxDelayMs = maxDelayMs;
   }
 
   async start(port: number): Promise<void> {
@@ -79,7 +81,7 @@ export class Producer implements FrameHandler {
 
   #delay(): number {
     const random = this.#random;
-    return random.chance(0.1) ? 0 : random.between(1, random.chance(0.1) ? LONG_DELAY_MS : SHORT_DELAY_MS);
+    return random.chance(0.1) ? 0 : random.between(1, random.chance(0.1) ? this.#maxDelayMs : SHORT_DELAY_MS);
   }
 
   #size(): number {

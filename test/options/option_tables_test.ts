@@ -104,7 +104,7 @@ Deno.test("formatHelp() tells kind, default with unit, range and a key that diff
       "--msg-timeout=<duration> Time a consumer may hold",
       "(default 1m; at least 1ms)",
       "--mem-limit=<bytes>",
-      "(default 256MiB; at least 1MiB)",
+      "(default 192MiB; at least 1MiB)",
       "(default 10000 messages)",
       "--durability=memory|os|disk",
       "(default none; may be repeated; in the config file nsqlookupd_tcp_addresses)",
@@ -135,7 +135,7 @@ Deno.test("the options of nsqd have the defaults of NSQ", () => {
     "http-client-request-timeout": 5_000,
     "data-path": "",
     durability: "os",
-    "mem-limit": 268_435_456,
+    "mem-limit": 201_326_592,
     "mem-queue-size": 10_000,
     "max-bytes-per-file": 104_857_600,
     "sync-every": 2_500,
@@ -163,7 +163,7 @@ Deno.test("the default of mem-limit is a sixteenth of the memory, within its bou
     [2 ** 29, 64 * 2 ** 20],
     [2 ** 31, 128 * 2 ** 20],
     [2 ** 31 + 15, 128 * 2 ** 20],
-    [2 ** 40, 256 * 2 ** 20],
+    [2 ** 40, 192 * 2 ** 20],
   ];
   for (const [memory, limit] of table) {
     assert.equal(defaultOf(option, { ...machine, memoryBytes: () => memory }), limit);

@@ -48,6 +48,7 @@ export class BrokerDriver {
         "requeue later",
         () => this.#answer((at, c, seq) => this.model.requeue(at.channel, c, seq, this.#time(40))),
       ],
+      [2, "requeue much later", () => this.#requeueMuchLater()],
       [
         6,
         "touch",
@@ -70,16 +71,19 @@ export class BrokerDriver {
     ];
   }
 
-  /** One to three operations of one turn; the caller ends it. */
-  operate(): void {
+  /** One to three operations of one turn, of all or of those named; the caller ends it. */
+  operate(only?: string[]): void {
     this.model.broker.beginTurn();
-    for (let i = this.#random.between(1, 3); i > 0; i--) this.#operation();
+    for (let i = this.#random.between(1, 3); i > 0; i--) this.#operation(only);
   }
 
-  #operation(): void {
-    const total = this.#weights.reduce((sum, [weight]) => sum + weight, 0);
+  #operation(only?: string[]): void {
+    const choice = only === undefined
+      ? this.#weights
+      : this.#weights.filter(([, name]) => only.includes(name));
+    const total = choice.reduce((sum, [weight]) => sum + weight, 0);
     let left = this.#random.next() * total;
-    for (const [weight, name, operation] of this.#weights) {
+    for (const [weight, name, operation] of choice) {
       left -= weight;
       if (left >= 0) continue;
       this.history.push(name);
@@ -88,10 +92,13 @@ export class BrokerDriver {
     }
   }
 
-  /** Lets time pass, mostly little, now and then enough for a timeout. */
-  pass(): void {
+  /** Lets time pass: about `ms`, or mostly little and now and then enough for a timeout. */
+  pass(ms?: number): void {
     this.history.push("time");
-    this.#clock.advance(this.#random.chance(0.1) ? this.#time(400) : this.#time(8));
+    const steps = ms === undefined
+      ? this.#random.between(1, this.#random.chance(0.1) ? 400 : 8)
+      : ms / STEP_MS;
+    this.#clock.advance(Math.ceil(steps) * STEP_MS);
     this.model.scan();
   }
 
@@ -121,6 +128,13 @@ export class BrokerDriver {
   #withConsumer(operation: (at: Place, consumer: ModelConsumer) => void): void {
     this.#withChannel((at) => {
       if (at.channel.consumers.length > 0) operation(at, this.#random.pick(at.channel.consumers));
+    });
+  }
+
+  #requeueMuchLater(): void {
+    this.#withConsumer((at, consumer) => {
+      if (consumer.inFlight.size === 0) return;
+      this.model.requeue(at.channel, consumer, this.#random.pick([...consumer.inFlight]), this.#time(4000));
     });
   }
 
@@ -198,8 +212,8 @@ export class BrokerDriver {
       }
     }
     endTurns();
-    for (let i = 0; i < 8; i++) {
-      this.#clock.advance(2500);
+    for (let i = 0; i < 12; i++) {
+      this.#clock.advance(10_000);
       model.scan();
       for (const topic of model.topics.values()) {
         for (const channel of topic.channels.values()) {

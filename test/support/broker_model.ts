@@ -421,18 +421,6 @@ export class BrokerModel {
       timeouts: channel.timeoutCount,
       consumers: channel.consumers.map((consumer) => consumer.inFlight.size).sort(),
     };
-    if (Deno.env.get("DBG") && JSON.stringify(actual) !== JSON.stringify(expected)) {
-      console.log(
-        actual,
-        expected,
-        real.isTimed,
-        this.broker.nowMs,
-        [...real.exceptions.values()].map((e) => [e.seq, e.state, e.atMs, e.attempts]),
-        [...channel.messages].filter(([, m]) => m.atMs || m.state !== "in flight").map((
-          [s, m],
-        ) => [s, m.state, m.atMs, topic.all.get(s)!.delayMs]),
-      );
-    }
     assert.deepEqual(actual, expected, `counts of ${topic.name}/${channel.name}`);
     if (channel.paused || channel.depth === 0) return;
     const idle = channel.consumers.find((c) => c.fake.accepting && c.rdy > c.inFlight.size);

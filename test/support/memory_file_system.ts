@@ -213,6 +213,11 @@ export class MemoryFileSystem implements FileSystem {
     this.freeBytes += size;
   }
 
+  removeInBackground(path: string): Promise<void> {
+    this.remove(path);
+    return Promise.resolve();
+  }
+
   makeDirectory(): void {}
 
   syncDirectory(): void {}

@@ -12,13 +12,18 @@ export class MemoryStore implements Store {
   released: Segment[] = [];
   calls: string[] = [];
 
-  write(topics: readonly Topic[]): void {
+  write(topics: readonly Topic[]): boolean {
     if (this.writeError !== null) {
       const error = this.writeError;
       this.writeError = null;
       throw error;
     }
     this.written.push(topics.map((topic) => topic.name));
+    return true;
+  }
+
+  isWritable(): boolean {
+    return this.writeError === null;
   }
 
   sync(): Promise<void> {
