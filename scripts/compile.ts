@@ -11,10 +11,12 @@ import { fileURLToPath } from "node:url";
 
 const CHECKOUT = fileURLToPath(new URL("..", import.meta.url));
 
-/** Reads the permissions from the task `nsqd`, so that there is one place to change them. */
+/** Reads the permissions and the flags of V8 from the task `nsqd`, so that there is one place to change them. */
 function permissions(): string[] {
   const config = JSON.parse(Deno.readTextFileSync(resolve(CHECKOUT, "deno.json")));
-  const flags = (config.tasks.nsqd.command as string).match(/--(?:no-prompt|allow-[a-z]+)(?=\s)/g);
+  const flags = (config.tasks.nsqd.command as string).match(
+    /--(?:no-prompt|allow-[a-z]+|v8-flags=\S+)(?=\s)/g,
+  );
   if (flags === null) throw new Error("Cannot compile: the task nsqd in deno.json gives no permission");
   return flags;
 }

@@ -147,6 +147,11 @@ export class Broker implements TopicHost {
     return this.#clock.nowMs();
   }
 
+  /** Monotonic time of this moment, ms; `nowMs` is that of the turn, which may be many milliseconds old. */
+  monotonicMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
   /** Makes sequence numbers of new topics start above `seq`. */
   raiseFirstSeq(seq: number): void {
     this.#highestSeq = Math.max(this.#highestSeq, seq);

@@ -12,7 +12,7 @@
  * timeouts are O(log n) in the exceptions; all counts are O(1).
  */
 import type { Segment } from "../storage/segment.ts";
-import { type Chunk, EXCEPTION, FINISHED, FIRST_SLOT, MAX_SLOTS, WAITING } from "./chunk.ts";
+import { type Chunk, EXCEPTION, FINISHED, FIRST_SLOT, MAX_SLOTS } from "./chunk.ts";
 import { DueHeap, type Exception, newException } from "./exception.ts";
 import { Journal } from "./journal.ts";
 import { LogPosition } from "./log_position.ts";
@@ -146,18 +146,11 @@ export class Channel {
 
   /** Defers a message that was just admitted until `atMs` (monotonic ms). */
   deferAdmitted(segment: Segment, index: number, atMs: number, attempts = 0): void {
-    const seq = segment.firstSeq + index;
-    // It may be one of those over the limit of an ephemeral channel, and the cursor past it already.
-    if (!this.position.isAhead(segment, index)) return;
-    const chunk = this.position.chunkOf(segment);
-    if (chunk.done) return;
-    chunk.reserve(index + 1);
-    if (chunk.entries[index] !== WAITING) return;
-    chunk.entries[index] = EXCEPTION;
-    chunk.marksAhead++;
+    // It may be one of those over the limit of an ephemeral channel.
+    if (!this.position.setAside(segment, index)) return;
     this.waitingCount--;
     // The block of the message in the log says that it is deferred, so its end must be recorded.
-    this.#addException(seq, segment, index, attempts, "deferred", atMs).saved = true;
+    this.#addException(segment.firstSeq + index, segment, index, attempts, "deferred", atMs).saved = true;
   }
 
   /**
@@ -169,24 +162,17 @@ export class Channel {
     const seq = segment.seqAt(index);
     if (this.exceptions.has(seq)) return;
     if (segment.seqs !== null) segment.needs++;
-    else {
-      const ahead = this.position.isAhead(segment, index),
-        chunk = this.position.chunkToRestore(segment, ahead);
-      chunk.reserve(index + 1);
-      chunk.entries[index] = EXCEPTION;
-      if (ahead) {
-        chunk.marksAhead++;
-        this.waitingCount--;
-      } else chunk.finished--;
-    }
+    else if (this.position.restore(segment, index)) this.waitingCount--;
     this.#addException(seq, segment, index, attempts, atMs > 0 ? "deferred" : "requeued", atMs).saved = true;
   }
 
   /** Messages [from, to) of a segment cannot be read any more: they are given up. */
   lose(segment: Segment, from: number, to: number): void {
     for (let i = from; i < to; i++) {
-      const exception = this.exceptions.get(segment.seqAt(i));
-      if (exception === undefined) continue;
+      const seq = segment.seqAt(i);
+      if (segment.seqs === null) this.#setAside(seq);
+      const exception = this.exceptions.get(seq);
+      if (exception === undefined || exception.segment !== segment) continue;
       if (exception.state === "in flight") this.#release(exception);
       if (exception.state === "deferred") this.deferredCount--;
       if (exception.state === "requeued") this.redelivery.remove(exception);
@@ -196,6 +182,14 @@ export class Channel {
     if (segment.seqs !== null || cursor === null || segment.firstSeq < cursor.firstSeq) return;
     const first = segment === cursor ? Math.max(from, this.position.index) : from;
     if (first < to) this.waitingCount -= this.finishAhead(segment.firstSeq + first, segment.firstSeq + to);
+  }
+
+  /** Makes message `seq` an exception when it is in flight since its first delivery. */
+  #setAside(seq: number): void {
+    const chunk = this.position.find(seq);
+    if (chunk === null) return;
+    const index = seq - chunk.firstSeq, entry = chunk.entries[index];
+    if (entry >= FIRST_SLOT) this.#makeException(this.#slots[entry - FIRST_SLOT]!, chunk, index, 0);
   }
 
   // ---- answers ------------------------------------------------------------------------------

@@ -147,7 +147,8 @@ export class Compaction {
         // Pinned before it is read, or the budget could have it evicted again at once.
         segment.pins++;
         pinned++;
-        if (segment.buffer === null) await this.#residency.load(segment);
+        // A read that was already running may end with the segment evicted, for want of this pin.
+        while (segment.buffer === null && !segment.released) await this.#residency.load(segment);
       }
       await work();
     } finally {

@@ -8,7 +8,7 @@
  * Invariant: the cursor rests only on a claimed segment, or on none when all of the log is finished.
  */
 import type { Segment } from "../storage/segment.ts";
-import { Chunk, FINISHED, WAITING } from "./chunk.ts";
+import { Chunk, EXCEPTION, FINISHED, WAITING } from "./chunk.ts";
 import type { Topic } from "./topic.ts";
 
 /** The entries of a chunk that is done: none. */
@@ -69,6 +69,18 @@ export class LogPosition {
     const cursor = this.segment;
     if (cursor === null) return false;
     return segment === cursor ? index >= this.index : segment.firstSeq > cursor.firstSeq;
+  }
+
+  /** Makes a waiting message at or after the cursor an exception; false when it does not wait there. */
+  setAside(segment: Segment, index: number): boolean {
+    if (!this.isAhead(segment, index)) return false;
+    const chunk = this.chunkOf(segment);
+    if (chunk.done) return false;
+    chunk.reserve(index + 1);
+    if (chunk.entries[index] !== WAITING) return false;
+    chunk.entries[index] = EXCEPTION;
+    chunk.marksAhead++;
+    return true;
   }
 
   /** Moves the cursor to the start of `segment`, or of the next one that is not finished already. */
@@ -189,16 +201,20 @@ export class LogPosition {
     this.#topic.releaseNeed(segment);
   }
 
-  /** A segment before the cursor's has no claim until an unfinished message is found in it. */
-  chunkToRestore(segment: Segment, ahead: boolean): Chunk {
-    const existing = this.chunkAt(segment);
-    if (existing !== null) return existing;
-    const chunk = this.chunkOf(segment);
-    if (!ahead) {
+  /** Makes an unfinished message from before a restart an exception; true when it counted as waiting. */
+  restore(segment: Segment, index: number): boolean {
+    if (this.setAside(segment, index)) return true;
+    let chunk = this.chunkAt(segment);
+    if (chunk === null) {
+      // A segment before the cursor's has no claim until an unfinished message is found in it.
+      chunk = this.chunkOf(segment);
       chunk.finished = segment.count;
       segment.needs++;
     }
-    return chunk;
+    chunk.reserve(index + 1);
+    chunk.entries[index] = EXCEPTION;
+    chunk.finished--;
+    return false;
   }
 
   /** The first message of [seq, to) that is in flight with the consumer of `slot` since its first delivery, else `to`. */

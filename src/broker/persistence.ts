@@ -108,9 +108,9 @@ export class Persistence implements Store {
     return this.#channelNumbers.get(channel)!;
   }
 
-  /** Gives a restored or new channel its number in the log. */
-  register(channel: Channel): number {
-    const number = this.#nextChannelNumber++;
+  /** Gives a channel its number in the log; a restored one keeps its own, or a torn snapshot would mix them up. */
+  register(channel: Channel, number = this.#nextChannelNumber): number {
+    this.#nextChannelNumber = Math.max(this.#nextChannelNumber, number + 1);
     this.#channelNumbers.set(channel, number);
     return number;
   }
@@ -119,14 +119,9 @@ export class Persistence implements Store {
 
   write(topics: readonly Topic[]): boolean {
     const log = this.log;
-    try {
-      log.appendState(this.#state);
-      if (this.#options.durability !== "memory") {
-        for (const topic of topics) if (!topic.exiting) this.#appendTopic(topic);
-      }
-    } catch (cause) {
-      log.abort();
-      throw cause;
+    log.appendState(this.#state);
+    if (this.#options.durability !== "memory") {
+      for (const topic of topics) if (!topic.exiting) this.#appendTopic(topic);
     }
     const wrote = log.commit();
     this.#state.clear();
@@ -296,7 +291,7 @@ export class Persistence implements Store {
 
   topicDeleted(topic: Topic): void {
     this.#state.add({ type: "topic deleted", topic: topic.number });
-    this.#stateStaged(false);
+    this.#stateStaged(true);
   }
 
   topicEmptied(topic: Topic): void {
@@ -324,7 +319,8 @@ export class Persistence implements Store {
     this.#dirtyChannels.delete(channel);
     this.#state.add({ type: "channel deleted", channel: number });
     this.#writeReleased(channel.topic);
-    this.#stateStaged(false);
+    // With its topic all of them go at once.
+    this.#stateStaged(!channel.topic.exiting);
   }
 
   channelEmptied(channel: Channel): void {
@@ -338,8 +334,9 @@ export class Persistence implements Store {
   }
 
   /** The change goes out with the group of this turn, also when nothing is published in it. */
-  #stateStaged(now: boolean): void {
-    this.onMetadataChange(now);
+  #stateStaged(namesGone: boolean): void {
+    // A name that only nsqd.dat knows is created at the next start, so it must not outlive a deletion.
+    this.onMetadataChange(namesGone);
     this.#broker?.committer.requestCommit();
     this.#broker?.beginTurn();
   }
@@ -375,12 +372,7 @@ export class Persistence implements Store {
   /** Puts the records of a topic into the log also at level `memory`. @throws when the disk refuses */
   writeThrough(topic: Topic): void {
     if (topic.ephemeral) return;
-    try {
-      this.#appendFrom(topic, topic.first);
-    } catch (cause) {
-      this.log.abort();
-      throw cause;
-    }
+    this.#appendFrom(topic, topic.first);
     this.log.commit();
   }
 

@@ -6,6 +6,7 @@
  * already, so eviction writes nothing; only a segment whose records lie scattered over many small blocks is
  * first written once as a whole, or reading it back would take as many reads.
  */
+import { RECORD_OVERHEAD } from "../protocol/message.ts";
 import { dataChecksum } from "../storage/block.ts";
 import type { BufferPool } from "../buffers/buffer_pool.ts";
 import type { Extent, Segment } from "../storage/segment.ts";
@@ -15,6 +16,8 @@ import type { Topic } from "./topic.ts";
 export interface ResidencyHost {
   /** Puts records that are only in memory into the log, and gathers scattered ones. @throws when the disk refuses */
   makeEvictable(topic: Topic, segment: Segment): void;
+  /** Calls `enforce`, and takes note when the disk refuses: nothing is lost, memory stays over its budget. */
+  enforceBudget(): void;
   /** Records [from, to) cannot be read: they are given up. */
   lost(topic: Topic, segment: Segment, from: number, to: number, cause: Error): void;
 }
@@ -114,7 +117,7 @@ export class Residency {
     this.loads++;
     this.add(topic, segment);
     for (const { from, to, cause } of lost) this.#host.lost(topic, segment, from, to, cause);
-    this.enforce();
+    this.#host.enforceBudget();
   }
 }
 
@@ -194,22 +197,23 @@ async function readAgain(extent: Extent, into: Uint8Array): Promise<Error | null
   }
 }
 
-/** Builds the index; records that were lost get no bytes, so that the others keep their places. */
+/**
+ * Builds the index, with empty records in the place of those that were lost: nobody is sent one, but whoever
+ * walks, copies or writes the segment again finds records from its start to its end.
+ */
 function indexLoaded(segment: Segment, lost: Lost[]): void {
-  if (lost.length === 0) {
-    segment.rebuildIndex();
-    return;
-  }
-  const index = new Uint32Array(segment.count + 1), view = segment.buffer!.view;
+  const { bytes, view } = segment.buffer!;
   let at = 0, record = 0;
-  for (const extent of segment.extents) {
-    const end = at + extent.byteLength, isLost = lost.some((l) => l.from === record);
-    for (let i = 0; i < extent.count; i++) {
-      index[record++] = at;
-      if (!isLost) at += 4 + view.getUint32(at);
+  for (const { byteLength, count } of segment.extents) {
+    if (lost.some(({ from }) => from === record)) {
+      bytes.fill(0, at, at + byteLength);
+      for (let i = 0, recordAt = at; i < count; i++, recordAt += RECORD_OVERHEAD) {
+        const end = i < count - 1 ? recordAt + RECORD_OVERHEAD : at + byteLength;
+        view.setUint32(recordAt, end - recordAt - 4);
+      }
     }
-    at = end;
+    at += byteLength;
+    record += count;
   }
-  index[record] = at;
-  segment.index = index;
+  segment.rebuildIndex();
 }

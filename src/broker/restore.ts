@@ -176,7 +176,7 @@ function restoreChannel(
   toMonotonicMs: number,
 ): number {
   const channel = topic.restoreChannel(recovered.name, recovered.cursorSeq);
-  persistence.register(channel);
+  persistence.register(channel, recovered.number);
   let missing = 0;
   for (const [seq, { attempts, dueMs }] of recovered.exceptions) {
     const atMs = dueMs > 0 ? Math.max(dueMs + toMonotonicMs, 1) : 0;

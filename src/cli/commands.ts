@@ -16,6 +16,12 @@ const APP = "nsq";
 
 export const commands: readonly Command[] = [
   {
+    name: "standalone",
+    aliases: [],
+    summary: "nsqd and lookupd in one process, for development and small installations",
+    load: () => import("./standalone.ts"),
+  },
+  {
     name: "nsqd",
     aliases: [],
     summary: "The broker: receives, keeps and delivers messages",

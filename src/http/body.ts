@@ -1,8 +1,8 @@
 /**
  * Reads bodies of requests, never more of them than a limit allows.
  *
- * A body that is not read, or not to its end, does no harm: the server discards the rest, and the client gets
- * its answer.
+ * Whatever a handler leaves of a body, the client gets its answer, and as a rule keeps its connection: what is
+ * left of a body that was read in part is discarded, and so is one that was not begun, by `discardBody()`.
  */
 
 /** What was read of a body. */
@@ -15,10 +15,17 @@ export interface Body {
 
 const NOTHING: Body = { bytes: new Uint8Array(0), isCut: false };
 
-/** The length that the client declared, in bytes; undefined when it declared none (a chunked body). */
+/** A body that declares to be longer is not worth taking in just to keep the connection: 16 MiB. */
+const MAX_DISCARDED_BYTES = 16 << 20;
+
+/**
+ * The length that the client declared, in bytes; undefined when it declared none (a chunked body), or repeated
+ * the header, which servers let pass while the values agree.
+ */
 export function declaredLength(request: Request): number | undefined {
   const text = request.headers.get("content-length");
-  return text === null ? undefined : Number(text);
+  const length = text === null ? NaN : Number(text);
+  return Number.isNaN(length) ? undefined : length;
 }
 
 /**
@@ -33,20 +40,50 @@ export async function readBody(request: Request, maxBytes: number): Promise<Body
   return { bytes: await request.bytes(), isCut: false };
 }
 
+/**
+ * Reads a body whose length shows only at its end, into one buffer that doubles.
+ *
+ * The runtime gives each chunk a buffer of 64 KiB of its own, however short it is, so that a list of chunks of a
+ * byte each would take gigabytes. Hence a chunk is copied and let go, unless it is the only one.
+ */
 async function readChunks(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<Body> {
-  const chunks: Uint8Array[] = [];
+  let bytes: Uint8Array<ArrayBuffer> = NOTHING.bytes;
   let length = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    length += chunk.length;
+  for await (const chunk of body as ReadableStream<Uint8Array<ArrayBuffer>>) {
+    const isCut = chunk.length > maxBytes - length;
+    const taken = isCut ? chunk.subarray(0, maxBytes - length) : chunk;
+    bytes = length === 0 ? taken : append(bytes, length, taken, maxBytes);
+    length += taken.length;
     // Leaving the loop cancels the stream.
-    if (length > maxBytes) break;
+    if (isCut) return { bytes: bytes.subarray(0, length), isCut };
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
+  return { bytes: bytes.subarray(0, length), isCut: false };
+}
+
+/** Puts `chunk` behind the first `length` of `bytes`: there if it fits, else in a copy of at most `maxBytes`. */
+function append(
+  bytes: Uint8Array<ArrayBuffer>,
+  length: number,
+  chunk: Uint8Array,
+  maxBytes: number,
+): Uint8Array<ArrayBuffer> {
+  let target = bytes;
+  if (length + chunk.length > bytes.length) {
+    target = new Uint8Array(Math.min(maxBytes, Math.max(length + chunk.length, 2 * bytes.length)));
+    target.set(bytes.subarray(0, length));
   }
-  return length > maxBytes ? { bytes: bytes.subarray(0, maxBytes), isCut: true } : { bytes, isCut: false };
+  target.set(chunk, length);
+  return target;
+}
+
+/**
+ * Has the server take in and drop a body that was not read, so that the client may send its next request on the
+ * same connection. One that declares to be very long is left alone: the answer then says `Connection: close`.
+ * Neither the body nor the answer waits for the other.
+ */
+export function discardBody(request: Request): void {
+  // The length comes first: merely looking at the body, even at `bodyUsed`, makes the runtime take it in.
+  if ((declaredLength(request) ?? 0) > MAX_DISCARDED_BYTES) return;
+  if (request.bodyUsed || request.body === null) return;
+  request.body.cancel().catch(() => {/* The client went away, and its body with it. */});
 }

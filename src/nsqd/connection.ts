@@ -323,12 +323,13 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
     if (parameters.to(0) - idAt !== ID_LENGTH) throw errors.invalidMessageId();
     const delayMs = name === "REQ" ? this.#requeueDelay(parameters) : 0;
     const seq = parseId(parameters.buffer, idAt, this.host.nodeId);
-    const channel = subscription.channel, nowMs = this.host.broker.nowMs;
+    const { channel } = subscription, { broker } = this.host;
     let answer: Answer;
     if (name === "FIN") answer = channel.finish(subscription, seq);
-    else if (name === "REQ") answer = channel.requeue(subscription, seq, delayMs, nowMs);
+    else if (name === "REQ") answer = channel.requeue(subscription, seq, delayMs, broker.monotonicMs());
     else {
-      answer = channel.touch(subscription, seq, this.settings.msgTimeoutMs, this.host.maxMsgTimeoutMs, nowMs);
+      const { maxMsgTimeoutMs } = this.host, nowMs = broker.monotonicMs();
+      answer = channel.touch(subscription, seq, this.settings.msgTimeoutMs, maxMsgTimeoutMs, nowMs);
     }
     if (answer !== "ok") throw messageFailed(name, parameters.bytes(0), answer);
   }

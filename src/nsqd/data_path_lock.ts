@@ -11,7 +11,7 @@ export class DataPathLock {
   }
 
   /** @throws {StartupError} when there is no such directory or another process holds it */
-  static take(path: string): DataPathLock {
+  static async take(path: string): Promise<DataPathLock> {
     let directory: Deno.FsFile;
     try {
       directory = Deno.openSync(path, { read: true });
@@ -25,7 +25,7 @@ export class DataPathLock {
       directory.close();
       throw new StartupError(`failed to lock data-path: ${path} is not a directory`);
     }
-    if (!directory.tryLockSync(true)) {
+    if (!await tryLock(directory)) {
       directory.close();
       throw new StartupError(
         `failed to lock data-path: cannot flock directory ${path} - resource temporarily unavailable ` +
@@ -38,4 +38,18 @@ export class DataPathLock {
   release(): void {
     this.#directory.close();
   }
+}
+
+/** How long a lock that cannot be tried is waited for before it counts as held. */
+const LOCK_WAIT_MS = 500;
+
+/** Older releases of Deno, with which the executable can be compiled too, can only wait for a lock. */
+async function tryLock(directory: Deno.FsFile): Promise<boolean> {
+  if ("tryLock" in directory) return await directory.tryLock(true);
+  const { lock } = directory as { lock(exclusive: boolean): Promise<void> };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLong = new Promise<boolean>((resolve) => timer = setTimeout(() => resolve(false), LOCK_WAIT_MS));
+  const isLocked = await Promise.race([lock.call(directory, true).then(() => true), tooLong]);
+  clearTimeout(timer);
+  return isLocked;
 }

@@ -1,5 +1,5 @@
 /** Asks the HTTP API of one lookupd for the channels of a topic. */
-import { get, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 
 export interface QueryLimits {
   /** Until the connection stands. */
@@ -20,7 +20,9 @@ export async function queryChannels(
   topic: string,
   limits: QueryLimits,
 ): Promise<string[]> {
-  const body = await request(address, `/channels?topic=${encodeURIComponent(topic)}`, limits);
+  // Loaded when it is first needed: an nsqd without lookupds does without its megabytes.
+  const { get } = await import("node:http");
+  const body = await request(get, address, `/channels?topic=${encodeURIComponent(topic)}`, limits);
   const json: unknown = JSON.parse(body);
   const channels = typeof json === "object" && json !== null && "channels" in json
     ? json.channels
@@ -32,6 +34,7 @@ export async function queryChannels(
 }
 
 function request(
+  get: typeof import("node:http").get,
   address: { hostname: string; port: number },
   path: string,
   limits: QueryLimits,

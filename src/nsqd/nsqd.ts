@@ -10,6 +10,7 @@ import { Persistence } from "../broker/persistence.ts";
 import { restore } from "../broker/restore.ts";
 import { takeOver } from "../broker/take_over.ts";
 import { systemClock } from "../clock/clock.ts";
+import { bindError } from "../http/server.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
 import { formatAddress, parseAddress } from "../options/address.ts";
@@ -48,7 +49,7 @@ export async function runNsqd(
   logger.info(buildInfo("nsqd"));
   logger.info(`ID: ${options.nodeId}`);
   const directory = options.dataPath === "" ? "." : options.dataPath;
-  const lock = DataPathLock.take(directory);
+  const lock = await DataPathLock.take(directory);
   const listener = listen(options.tcpAddress);
   const pool = new BufferPool(MAX_IDLE_BUFFER_BYTES);
   const { persistence, broker, metadata } = openBroker(options, directory, fileSystem, pool, logger);
@@ -182,13 +183,10 @@ function listen(address: string): Deno.Listener {
     if (parsed.kind === "unix") return Deno.listen({ transport: "unix", path: parsed.path });
     return Deno.listen({ hostname: parsed.hostname, port: parsed.port });
   } catch (cause) {
-    throw new StartupError(`listen (${address}) failed - ${bindError(address, cause as Error)}`, { cause });
+    throw new StartupError(`listen (${address}) failed - ${bindError(address, parsed, cause as Error)}`, {
+      cause,
+    });
   }
-}
-
-function bindError(address: string, cause: Error): string {
-  const reason = cause instanceof Deno.errors.AddrInUse ? "address already in use" : cause.message;
-  return `listen tcp ${address}: bind: ${reason}`;
 }
 
 function addressOf(listener: Deno.Listener, asked: string): string {

@@ -31,11 +31,12 @@ export const ID_LENGTH = 16;
 export const HEX_WORDS: Uint32Array = buildHexWords();
 
 function buildHexWords(): Uint32Array {
-  const words = new Uint32Array(65_536);
-  const digit = (n: number) => n < 10 ? 48 + n : 87 + n;
-  for (let i = 0; i < words.length; i++) {
-    words[i] =
-      (digit(i >> 12) << 24 | digit((i >> 8) & 15) << 16 | digit((i >> 4) & 15) << 8 | digit(i & 15)) >>> 0;
+  const digits = new TextEncoder().encode("0123456789abcdef");
+  const pairs = Uint16Array.from({ length: 256 }, (_, i) => digits[i >> 4] << 8 | digits[i & 15]);
+  const words = new Uint32Array(65_536), row = new Uint32Array(256);
+  for (let high = 0; high < 256; high++) {
+    for (let low = 0; low < 256; low++) row[low] = pairs[high] * 65_536 + pairs[low];
+    words.set(row, high * 256);
   }
   return words;
 }

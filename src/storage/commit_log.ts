@@ -21,7 +21,7 @@ import {
 } from "./block.ts";
 import type { FileSystem } from "./file_system.ts";
 import { type IndexEntry, LogFile } from "./log_file.ts";
-import type { Segment } from "./segment.ts";
+import type { Extent, Segment } from "./segment.ts";
 import type { StateWriter } from "./state_records.ts";
 
 export interface CommitLogOptions {
@@ -104,6 +104,8 @@ export class CommitLog {
   #removals: Promise<void> = Promise.resolve();
   /** The last file that could not be removed, for the log. */
   removalFailure: Error | null = null;
+  /** Places of records that were written again: wanted until the new place is on the disk. */
+  #superseded: Extent[] = [];
   #unsyncedBytes = 0;
   /** Size of the group that could not be written last. */
   #refusedBytes = 1;
@@ -153,7 +155,7 @@ export class CommitLog {
     const data = segment.buffer!.bytes.subarray(index[from], index[to]);
     const extra = delays.length === 0 ? EMPTY : encodeDelays(delays, from);
     const firstSeq = segment.firstSeq + from;
-    const entry = this.#current!.append(KIND_MESSAGES, 0, topicNumber, firstSeq, to - from, extra, data);
+    const entry = this.#append(KIND_MESSAGES, topicNumber, firstSeq, to - from, extra, data);
     this.#pending.push({ segment, to, entry, replaces: false });
   }
 
@@ -164,7 +166,24 @@ export class CommitLog {
   }
 
   appendState(part: StateWriter): void {
-    if (part.count > 0) this.#current!.append(KIND_STATE, 0, 0, 0, part.count, EMPTY, part.bytes);
+    if (part.count > 0) this.#append(KIND_STATE, 0, 0, part.count, EMPTY, part.bytes);
+  }
+
+  /** A large block is written at once, so staging may fail as `commit` may: with the whole group. */
+  #append(
+    kind: number,
+    topicNumber: number,
+    firstSeq: number,
+    count: number,
+    extra: Uint8Array,
+    data: Uint8Array,
+  ): IndexEntry {
+    try {
+      return this.#current!.append(kind, 0, topicNumber, firstSeq, count, extra, data);
+    } catch (cause) {
+      this.abort();
+      throw cause;
+    }
   }
 
   /**
@@ -183,7 +202,10 @@ export class CommitLog {
       throw cause;
     }
     for (const { segment, to, entry, replaces } of this.#pending) {
-      if (replaces) this.forget(segment);
+      if (replaces) {
+        this.#superseded.push(...segment.extents);
+        segment.extents = [];
+      }
       addExtent(segment, file, entry);
       segment.loggedCount = to;
     }
@@ -229,13 +251,17 @@ export class CommitLog {
   /** Resolves when all that was committed is on the disk. */
   async sync(): Promise<void> {
     // They stay in the list while they are synced: two syncs may run, and no file may be removed meanwhile.
-    const current = this.#current!, older = [...this.#unsynced];
+    const current = this.#current!, older = [...this.#unsynced], superseded = new Set(this.#superseded);
     this.#unsyncedBytes = 0;
     const startedMs = performance.now();
     for (const file of older) await file.sync();
     await current.sync();
     this.#unsynced = this.#unsynced.filter((file) => !older.includes(file));
     for (const file of older) file.closeWriter();
+    this.#superseded = this.#superseded.filter((extent) => {
+      if (superseded.has(extent)) extent.file.liveBytes -= extent.byteLength;
+      return !superseded.has(extent);
+    });
     if (current.kind === "log") this.#safeNumber = Math.max(this.#safeNumber, current.number);
     const tookMs = performance.now() - startedMs;
     this.statistics.syncs++;

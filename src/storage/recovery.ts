@@ -88,6 +88,9 @@ export function recover(fileSystem: FileSystem, directory: string): Recovery {
     scans.set(logs[i], scan);
     if (scan.hasSnapshot) break;
   }
+  if (![...scans.values()].some((scan) => scan.hasSnapshot)) {
+    keepStateless(fileSystem, scans, recovery.warnings);
+  }
   for (const file of found) if (!scans.has(file)) addIndexed(fileSystem, file, recovery);
   for (const file of logs) {
     const scan = scans.get(file);
@@ -119,6 +122,7 @@ function scanFile(fileSystem: FileSystem, file: FoundFile, warnings: string[]): 
     if (header === null) {
       const next = findNextBlock(bytes, view, at + 1, file.number);
       if (next < 0) break;
+      snapshotBegan = false;
       keepDamaged(fileSystem, file, bytes.subarray(at, next), at, warnings);
       at = next;
       continue;
@@ -164,20 +168,51 @@ function keepDamaged(
   }
 }
 
+/**
+ * No file has a whole snapshot, so nobody knows whose the messages are, and the files go as soon as nothing in
+ * them is wanted: copies stay.
+ */
+function keepStateless(fileSystem: FileSystem, scans: Map<FoundFile, Scan>, warnings: string[]): void {
+  for (const [{ path }, { items, bytes }] of scans) {
+    const messages = items.filter(({ header }) => header.kind === KIND_MESSAGES);
+    if (messages.length === 0) continue;
+    const copyPath = `${path}.damaged.whole`,
+      count = messages.reduce((sum, { header }) => sum + header.count, 0);
+    warnings.push(
+      `${count} messages of ${path} have no topic, for its snapshot is damaged; a copy is in ${copyPath}`,
+    );
+    const copy = fileSystem.open(copyPath, "create");
+    try {
+      writeAllSync(copy, bytes);
+    } finally {
+      copy.close();
+    }
+  }
+}
+
 function replay(fileSystem: FileSystem, found: FoundFile, scan: Scan, recovery: Recovery): void {
   const { bytes, view } = scan;
   const writer = fileSystem.open(found.path, "write");
   writer.seekSync(scan.end);
   writer.truncateSync(scan.end);
   const file = new LogFile(fileSystem, found.path, found.kind, found.number, writer, scan.end);
+  // What is left of a torn snapshot is not applied: the one before it and all changes since are complete.
+  let isTorn = !scan.hasSnapshot;
   for (const { header, at } of scan.items) {
     const dataAt = at + BLOCK_HEADER_BYTES + header.extraBytes;
     if (header.kind === KIND_STATE) {
+      if (isTorn) {
+        isTorn = (header.flags & FLAG_SNAPSHOT_END) === 0;
+        continue;
+      }
       if ((header.flags & FLAG_SNAPSHOT_BEGIN) !== 0) recovery.state.clear();
       for (const record of readStateRecords(bytes.subarray(dataAt, dataAt + header.dataBytes))) {
         recovery.state.apply(record);
       }
-    } else if (header.kind === KIND_MESSAGES || header.kind === KIND_SPARSE) {
+      continue;
+    }
+    isTorn = false;
+    if (header.kind === KIND_MESSAGES || header.kind === KIND_SPARSE) {
       const entry: IndexEntry = { ...header, dataAt };
       file.index!.push(entry);
       file.dataBytes += entry.dataBytes;

@@ -241,7 +241,7 @@ export class Segment {
     const { view } = this.buffer!;
     const index = new Uint32Array(this.count + 1);
     let at = 0;
-    for (let i = 0; i < this.count; i++) {
+    for (let i = 0; i < this.count && at + 4 <= this.usedBytes; i++) {
       index[i] = at;
       at += 4 + view.getUint32(at);
     }

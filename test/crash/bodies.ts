@@ -8,7 +8,7 @@ import { crc32 } from "node:zlib";
 
 export const MIN_BODY_BYTES = 9;
 
-export function makeBody(number: number, topic: number, byteCount: number): Uint8Array {
+export function makeBody(number: number, topic: number, byteCount: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(Math.max(byteCount, MIN_BODY_BYTES)), view = new DataView(bytes.buffer);
   view.setUint32(0, number);
   bytes[4] = topic;

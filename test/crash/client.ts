@@ -162,11 +162,11 @@ export function sizeBytes(size: number): Uint8Array {
 }
 
 /** The body of an MPUB: count, then size and body of each message. */
-export function mpubBody(bodies: readonly Uint8Array[]): Uint8Array {
+export function mpubBody(bodies: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return concat([sizeBytes(bodies.length), ...bodies.flatMap((body) => [sizeBytes(body.length), body])]);
 }
 
-function concat(parts: readonly Uint8Array[]): Uint8Array {
+function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

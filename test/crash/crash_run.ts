@@ -8,6 +8,7 @@ import { Consumer, FINISH_ALL, type Manner, MIXED } from "./consumer.ts";
 import { type ChannelHolding, holdings, isEmpty, post } from "./http.ts";
 import { type ChannelModel, Model, type Totals } from "./model.ts";
 import { NsqdProcess } from "./nsqd_process.ts";
+import { Operator } from "./operator.ts";
 import { Producer } from "./producer.ts";
 
 /**
@@ -46,8 +47,9 @@ const FIRST_CHANNELS: [topic: number, channel: string][] = [
   [2, "archive"],
   [2, "watch"],
 ];
-const MAX_CHANNELS = 12;
 const PRODUCERS = 3;
+/** A channel that nobody consumes for a round has a backlog that leaves the memory. */
+const CONSUMERS = [0, 1, 1, 2];
 const MAX_BYTES_PER_FILE = 1 << 20;
 const SYNC_TIMEOUT_MS = 200;
 /** Of consumers that ask for no other. */
@@ -88,6 +90,7 @@ class CrashRun {
   readonly #options: CrashOptions;
   readonly #random: Random;
   readonly #model = new Model(TOPICS);
+  readonly #operator: Operator;
   #nsqd: NsqdProcess | null = null;
   #producers: Producer[] = [];
   #consumers: Consumer[] = [];
@@ -96,17 +99,22 @@ class CrashRun {
   constructor(options: CrashOptions) {
     this.#options = options;
     this.#random = new Random(options.seed);
+    this.#operator = new Operator(this.#model, new Random(options.seed + 1));
   }
 
   async run(): Promise<CrashReport> {
     const { endings, drainEvery, log } = this.#options, { violations } = this.#model;
-    for (const ending of endings) {
-      this.#rounds++;
-      this.#model.moment = `round ${this.#rounds}`;
-      await this.#round(ending);
-      if (violations.length > 0) break;
-      if (this.#rounds % drainEvery === 0 || this.#rounds === endings.length) await this.#drain();
-      if (violations.length > 0) break;
+    try {
+      for (const ending of endings) {
+        this.#rounds++;
+        this.#model.moment = `round ${this.#rounds}`;
+        await this.#round(ending);
+        if (violations.length > 0) break;
+        if (this.#rounds % drainEvery === 0 || this.#rounds === endings.length) await this.#drain();
+        if (violations.length > 0) break;
+      }
+    } catch (cause) {
+      this.#model.fail(`the round broke off: ${(cause as Error).stack}`);
     }
     const totals = this.#model.totals;
     log(`${this.#rounds} rounds, ${JSON.stringify(totals)}, ${violations.length} violations`);
@@ -153,6 +161,7 @@ class CrashRun {
   /** Before anything is consumed: are there as many messages as there must be, and no more than there can be? */
   async #checkHoldings(nsqd: NsqdProcess): Promise<void> {
     const topics = await holdings(nsqd.httpPort), model = this.#model;
+    this.#operator.check(topics);
     for (const channel of model.channels) {
       const topic = topics.get(TOPICS[channel.topic]), holding = topic?.channels.get(channel.name);
       if (topic === undefined || holding === undefined) {
@@ -186,12 +195,14 @@ class CrashRun {
       this.#producers.push(producer);
       starts.push(producer.start(nsqd.tcpPort));
     }
+    const idle = new Set<ChannelModel>();
     for (const channel of this.#model.channels) {
-      // A channel that nobody consumes for a round has a backlog that leaves the memory.
-      if (random.chance(0.7)) starts.push(this.#startConsumer(nsqd, channel, fork(), MIXED));
-      if (random.chance(0.4)) starts.push(this.#startConsumer(nsqd, channel, fork(), MIXED));
+      const count = random.pick(CONSUMERS);
+      for (let i = 0; i < count; i++) starts.push(this.#startConsumer(nsqd, channel, fork(), MIXED));
+      if (count === 0) idle.add(channel);
     }
     await Promise.all(starts);
+    this.#operator.start(nsqd.httpPort, idle);
   }
 
   #startConsumer(nsqd: NsqdProcess, channel: ChannelModel, random: Random, manner: Manner): Promise<void> {
@@ -205,7 +216,10 @@ class CrashRun {
     const clients = [...this.#producers, ...this.#consumers];
     this.#producers = [];
     this.#consumers = [];
-    await Promise.all(clients.map((client) => now ? client.close() : client.end()));
+    await Promise.all([
+      this.#operator.end(),
+      ...clients.map((client) => now ? client.close() : client.end()),
+    ]);
   }
 
   // ---- rounds -------------------------------------------------------------------------------
@@ -218,9 +232,6 @@ class CrashRun {
       await this.#kill(nsqd);
     } else {
       const nsqd = await this.#start();
-      if (random.chance(0.1) && this.#model.channels.length < MAX_CHANNELS) {
-        await this.#addChannel(random.int(TOPICS.length), `added_${this.#rounds}`);
-      }
       await this.#startClients(nsqd);
       await pause(ending === "long" ? LONG_MS : random.between(50, 800));
       await this.#endRound(nsqd, ending);
@@ -236,6 +247,7 @@ class CrashRun {
   async #endRound(nsqd: NsqdProcess, ending: Ending): Promise<void> {
     const random = this.#random;
     if (ending === "kill" || ending === "long") return await this.#kill(nsqd);
+    this.#operator.mayBeRefused = true;
     for (const producer of this.#producers) producer.mayBeRefused = true;
     if (ending === "stop") return await this.#stop(nsqd);
     nsqd.signal("SIGTERM");
@@ -245,6 +257,7 @@ class CrashRun {
   }
 
   async #kill(nsqd: NsqdProcess): Promise<void> {
+    this.#operator.mayBeRefused = true;
     await nsqd.kill();
     await this.#endClients(false);
     this.#checkLog(nsqd);
@@ -264,16 +277,17 @@ class CrashRun {
   /** Consumes everything, and checks that it was everything and that the disk is free again. */
   async #drain(): Promise<void> {
     const nsqd = await this.#start(), model = this.#model, startedMs = performance.now();
+    await this.#operator.settle(nsqd.httpPort, await holdings(nsqd.httpPort));
     await Promise.all(model.channels.flatMap((channel) => [
       this.#startConsumer(nsqd, channel, this.#random, FINISH_ALL),
       this.#startConsumer(nsqd, channel, this.#random, FINISH_ALL),
     ]));
     const isDrained = await until(async () => isEmpty(await holdings(nsqd.httpPort)), DRAIN_DEADLINE_MS);
     if (!isDrained) {
-      const left = [...await holdings(nsqd.httpPort)].flatMap(([topic, { depth, channels }]) => [
-        `${topic} ${depth}`,
-        ...[...channels].map(([name, holding]) => `${topic}:${name} ${JSON.stringify(holding)}`),
-      ]);
+      const left = [...await holdings(nsqd.httpPort)].filter(([name, topic]) =>
+        !isEmpty(new Map([[name, topic]]))
+      )
+        .map(([name, { depth, channels }]) => `${name} ${depth} ${JSON.stringify([...channels])}`);
       model.fail(`not drained after ${DRAIN_DEADLINE_MS} ms: ${left.join(", ")}`);
     }
     model.checkDrained();

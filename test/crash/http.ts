@@ -3,10 +3,17 @@
 const DEADLINE_MS = 20_000;
 
 /** What a topic holds, by name of the topic. */
-export type Holdings = Map<string, { depth: number; channels: Map<string, ChannelHolding> }>;
+export type Holdings = Map<string, TopicHolding>;
+
+export interface TopicHolding {
+  depth: number;
+  isPaused: boolean;
+  channels: Map<string, ChannelHolding>;
+}
 
 export interface ChannelHolding {
   depth: number;
+  isPaused: boolean;
   inFlight: number;
   deferred: number;
 }
@@ -15,13 +22,20 @@ interface StatsAnswer {
   topics: {
     topic_name: string;
     depth: number;
-    channels: { channel_name: string; depth: number; in_flight_count: number; deferred_count: number }[];
+    paused: boolean;
+    channels: {
+      channel_name: string;
+      depth: number;
+      in_flight_count: number;
+      deferred_count: number;
+      paused: boolean;
+    }[];
   }[];
 }
 
 /** @throws when it is not answered with 200 in time */
-export async function post(port: number, path: string): Promise<void> {
-  await call(port, "POST", path);
+export async function post(port: number, path: string, body?: Uint8Array<ArrayBuffer>): Promise<void> {
+  await call(port, "POST", path, body);
 }
 
 export async function holdings(port: number): Promise<Holdings> {
@@ -30,8 +44,10 @@ export async function holdings(port: number): Promise<Holdings> {
   ) as StatsAnswer;
   return new Map(stats.topics.map((topic) => [topic.topic_name, {
     depth: topic.depth,
+    isPaused: topic.paused,
     channels: new Map(topic.channels.map((channel) => [channel.channel_name, {
       depth: channel.depth,
+      isPaused: channel.paused,
       inFlight: channel.in_flight_count,
       deferred: channel.deferred_count,
     }])),
@@ -48,10 +64,16 @@ export function isEmpty(holdings: Holdings): boolean {
   return true;
 }
 
-async function call(port: number, method: string, path: string): Promise<string> {
+async function call(
+  port: number,
+  method: string,
+  path: string,
+  body?: Uint8Array<ArrayBuffer>,
+): Promise<string> {
   // A connection of its own: one that is kept would outlive the broker.
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     method,
+    body,
     headers: { connection: "close" },
     signal: AbortSignal.timeout(DEADLINE_MS),
   });

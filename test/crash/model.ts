@@ -55,7 +55,7 @@ export class ChannelModel {
   readonly topic: number;
   readonly name: string;
   /** Messages sent from this number on must come. */
-  readonly firstNumber: number;
+  firstNumber: number;
   readonly flags = bytesColumn();
   /** Finishes that were sent and not refused. */
   readonly finishes = bytesColumn();
@@ -65,8 +65,6 @@ export class ChannelModel {
   /** Unix ms before which a requeued message must not come. */
   readonly notBefore = new Map<number, number>();
   savedNotBefore = new Map<number, number>();
-  deliveries = 0;
-
   constructor(topic: number, name: string, firstNumber: number) {
     this.topic = topic;
     this.name = name;
@@ -96,11 +94,15 @@ export class Model {
   readonly violations: string[] = [];
   /** Where the run is, for the texts of violations. */
   moment = "";
+  deliveries = 0;
+  /** Deliveries of messages that had come before. */
   repeats = 0;
   #nextNumber = 1;
   #answeredCount = 0;
   /** All below is finished for good in all channels. */
   #baseNumber = 1;
+  /** Of topics without a channel: the first message that they keep for the next one. */
+  readonly #heldFrom = new Map<number, number>();
   readonly #topicOf = bytesColumn();
   readonly #status = bytesColumn();
   readonly #dueMs = floatsColumn();
@@ -110,19 +112,57 @@ export class Model {
   }
 
   get totals(): Totals {
-    const deliveries = this.channels.reduce((sum, channel) => sum + channel.deliveries, 0);
-    return { sent: this.#nextNumber - 1, answered: this.#answeredCount, deliveries, repeats: this.repeats };
+    const { deliveries, repeats } = this;
+    return { sent: this.#nextNumber - 1, answered: this.#answeredCount, deliveries, repeats };
   }
 
   fail(text: string): void {
     if (this.violations.length < MAX_VIOLATIONS) this.violations.push(`${this.moment}: ${text}`);
   }
 
-  /** The channel exists: what is sent from now on must come to it. */
+  /** The channel exists: what is sent from now on must come to it, and what the topic kept for it. */
   addChannel(topic: number, name: string): ChannelModel {
-    const channel = new ChannelModel(topic, name, this.#nextNumber);
+    const channel = new ChannelModel(topic, name, this.#heldFrom.get(topic) ?? this.#nextNumber);
+    this.#heldFrom.delete(topic);
     this.channels.push(channel);
     return channel;
+  }
+
+  /** The channel is about to be deleted. */
+  removeChannel(channel: ChannelModel): void {
+    this.channels.splice(this.channels.indexOf(channel), 1);
+  }
+
+  hasChannel(topic: number): boolean {
+    return this.channels.some((channel) => channel.topic === topic);
+  }
+
+  /** The last channel is gone: the topic keeps what is sent from now on for its next one. */
+  holding(topic: number): void {
+    this.#heldFrom.set(topic, this.#nextNumber);
+  }
+
+  /** The channel is about to be emptied, after which it owes nothing of what was sent before the answer. */
+  emptying(channel: ChannelModel): void {
+    channel.firstNumber = Infinity;
+  }
+
+  emptied(channel: ChannelModel): void {
+    channel.firstNumber = this.#nextNumber;
+  }
+
+  /** Messages of the channel's topic that were answered OK. */
+  answered(channel: ChannelModel): number[] {
+    const answered: number[] = [];
+    for (let number = this.#baseNumber; number < this.#nextNumber; number++) {
+      if (this.#topicOf.get(number) !== channel.topic || this.#status.get(number) !== ANSWERED_OK) continue;
+      answered.push(number);
+    }
+    return answered;
+  }
+
+  finishForGood(channel: ChannelModel, numbers: readonly number[]): void {
+    for (const number of numbers) channel.add(number, FINISHED_FOR_GOOD);
   }
 
   // ---- publishing ---------------------------------------------------------------------------
@@ -154,7 +194,7 @@ export class Model {
     { attempts, id, body: bytes }: ReceivedMessage,
     mayBeLate: boolean,
   ): number {
-    channel.deliveries++;
+    this.deliveries++;
     const body = readBody(bytes), where = `on ${this.nameOf(channel)}`;
     if (body === null) {
       this.fail(`message ${id} ${where} has a body that is not intact (${bytes.length} bytes)`);

@@ -27,6 +27,28 @@ export async function send(port: number, head: string, body: string | Uint8Array
   return parseAnswer(await reading);
 }
 
+/** Sends `pieces` on one connection, each once the answer to the one before ends in what stands with it. */
+export async function converse(
+  port: number,
+  pieces: readonly [piece: string, end: string][],
+): Promise<string> {
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const buffer = new Uint8Array(10_000), decoder = new TextDecoder();
+  let text = "";
+  for (const [piece, end] of pieces) {
+    const bytes = ENCODER.encode(piece);
+    for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+    for (let answer = ""; !answer.endsWith(end);) {
+      const count = await conn.read(buffer);
+      if (count === null) throw new Error(`closed after ${text}${answer}, not ${end}`);
+      const part = decoder.decode(buffer.subarray(0, count));
+      answer += part;
+      text += part;
+    }
+  }
+  return text;
+}
+
 /** Sends a request with a body and its length. */
 export function post(port: number, target: string, body: string | Uint8Array = ""): Promise<RawAnswer> {
   const length = typeof body === "string" ? ENCODER.encode(body).length : body.length;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { HttpError } from "../../src/http/errors.ts";
 import { EncodedJson } from "../../src/http/respond.ts";
 import type { Route } from "../../src/http/router.ts";
-import { get, header, post, send, serveRoutes } from "./raw_http.ts";
+import { converse, get, header, post, send, serveRoutes } from "./raw_http.ts";
 
 const ROUTES: Route[] = [
   { method: "GET", path: "/ping", style: "plain", handle: () => "OK" },
@@ -59,6 +59,8 @@ Deno.test("createApp() answers values and errors in the style of the route", asy
     ["GET /nope", [404, JSON_TYPE, VERSION, `{"message":"NOT_FOUND"}`]],
     ["GET /config/log_level", [200, TEXT_TYPE, VERSION, "get log_level"]],
     ["PUT /config/a%20b", [200, TEXT_TYPE, VERSION, "put a b"]],
+    ["GET /config/t%23ephemeral", [200, TEXT_TYPE, VERSION, "get t#ephemeral"]],
+    ["GET /config/a%2541", [200, TEXT_TYPE, VERSION, "get a%41"]],
     ["GET /config", [404, JSON_TYPE, VERSION, `{"message":"NOT_FOUND"}`]],
     ["GET /config/", [404, JSON_TYPE, VERSION, `{"message":"NOT_FOUND"}`]],
     ["GET /%zz", [404, JSON_TYPE, VERSION, `{"message":"NOT_FOUND"}`]],
@@ -70,13 +72,39 @@ Deno.test("createApp() answers values and errors in the style of the route", asy
   }
 });
 
-Deno.test("createApp() puts the headers on the wire as the captured answers have them", async () => {
+Deno.test("createApp() answers as the captured transcripts do, line by line", async () => {
   await using api = serveRoutes(ROUTES);
-  const { head } = await get(api.port, "/pub");
-  assert.match(
-    head,
-    /^HTTP\/1\.1 405 Method Not Allowed\r\nAllow: OPTIONS, POST\r\nContent-Type: application\/json; charset=utf-8\r\nX-Nsq-Content-Type: nsq; version=1\.0\r\n/,
-  );
+  const transcripts: [string, string[], string][] = [
+    ["GET /nope", [
+      "HTTP/1.1 404 Not Found",
+      "Content-Type: application/json; charset=utf-8",
+      "X-Nsq-Content-Type: nsq; version=1.0",
+      "content-length: 23",
+    ], `{"message":"NOT_FOUND"}`],
+    ["GET /pub", [
+      "HTTP/1.1 405 Method Not Allowed",
+      "Allow: OPTIONS, POST",
+      "Content-Type: application/json; charset=utf-8",
+      "X-Nsq-Content-Type: nsq; version=1.0",
+      "content-length: 32",
+    ], `{"message":"METHOD_NOT_ALLOWED"}`],
+    ["POST /topic/create/?topic=slash", [
+      "HTTP/1.1 308 Permanent Redirect",
+      "Location: /topic/create?topic=slash",
+      "content-length: 0",
+    ], ""],
+    ["POST /topic/create?topic=manual", [
+      "HTTP/1.1 200 OK",
+      "X-Nsq-Content-Type: nsq; version=1.0",
+      "content-length: 0",
+    ], ""],
+  ];
+  for (const [request, head, body] of transcripts) {
+    const answer = await send(api.port, `${request} HTTP/1.1`);
+    const lines = answer.head.split("\r\n").filter((line) => !/^(date|connection):/.test(line));
+    assert.deepEqual(lines, head);
+    assert.equal(answer.body, body);
+  }
 });
 
 Deno.test("createApp() refuses other methods, HEAD among them, and says which are allowed", async () => {
@@ -120,6 +148,7 @@ Deno.test("createApp() redirects other spellings of a path and keeps the query",
     ["GET /x/../ping", 301, "/ping"],
     ["PUT /Config/Log_Level/", 308, "/config/Log_Level"],
     ["GET /config/a%20b/", 301, "/config/a%20b"],
+    ["GET /config/a%2541%23/", 301, "/config/a%2541%23"],
     ["GET /debug/pprof", 301, "/debug/pprof/"],
     ["GET //ping?x=ä", 301, "/ping?x=%C3%A4"],
   ];
@@ -134,7 +163,7 @@ Deno.test("createApp() redirects other spellings of a path and keeps the query",
   assert.equal(header(answer, "content-type"), "text/html; charset=utf-8");
   assert.equal(answer.body, `<a href="/ping?a=1&amp;b=%22">Moved Permanently</a>.\n`);
   assert.equal((await post(api.port, "/ping/")).status, 404, "not under another method");
-  assert.deepEqual(api.lines.filter((line) => /30[18]/.test(line)), []);
+  assert.deepEqual(api.lines.filter((line) => /INFO: 30[18] /.test(line)), []);
 });
 
 Deno.test("createApp() answers 500 when a handler crashes, and logs why", async () => {
@@ -165,4 +194,17 @@ Deno.test("createApp() answers HTTP/1.0 and requests with an unusual Host", asyn
   await using api = serveRoutes(ROUTES);
   assert.equal((await send(api.port, "GET /ping HTTP/1.0")).body, "OK");
   assert.equal((await send(api.port, "GET http://elsewhere:1/ping?x HTTP/1.1")).body, "OK");
+});
+
+Deno.test("createApp() takes the path from nowhere but the request line", async () => {
+  await using api = serveRoutes(ROUTES);
+  for (const host of ["a/topic/create?", "/ping?", "a/"]) {
+    const request = `POST /nope HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    const answer = await converse(api.port, [[request, `{"message":"INVALID_REQUEST"}`]]);
+    assert.match(answer, /^HTTP\/1\.1 400 /, host);
+  }
+  for (const host of ["a?b", "a#b", "[::1]:80", ""]) {
+    const request = `GET /ping HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    assert.match(await converse(api.port, [[request, "OK"]]), /^HTTP\/1\.1 200 /, host);
+  }
 });
