@@ -296,6 +296,12 @@ export class Persistence implements Store {
 
   topicEmptied(topic: Topic): void {
     this.#writeReleased(topic);
+    // With the positions, or a crash soon after would bring back what was emptied.
+    for (const channel of topic.channels.values()) {
+      const number = this.#channelNumbers.get(channel);
+      if (number !== undefined) writeChanges(channel, number, this.#state, this.#toUnixMs);
+      this.#dirtyChannels.delete(channel);
+    }
     this.#stateStaged(false);
   }
 

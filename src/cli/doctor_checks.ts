@@ -74,7 +74,12 @@ async function checkLookupd(
     const { producers } = await getJson(address, "/nodes", timeoutMs) as { producers?: unknown };
     if (!Array.isArray(producers)) throw new Error("answer to /nodes has no list of producers");
     for (const producer of producers) addNode(nodes, producer, address);
-    return { ...base, status: "ok", detail: `lists ${producers.length} nodes`, advice: "" };
+    return {
+      ...base,
+      status: "ok",
+      detail: `lists ${producers.length} node${producers.length === 1 ? "" : "s"}`,
+      advice: "",
+    };
   } catch (error) {
     const advice = "is this the HTTP port (4161 unless changed), and does the lookupd's --http-address " +
       "listen on more than 127.0.0.1?";
@@ -185,9 +190,16 @@ async function checkResolution(node: Node, host: string): Promise<CheckResult> {
   const base = { subject: "nsqd", address: host, check: "resolve" } as const;
   try {
     const { address } = await resolveName(host);
-    if (isLoopback(address) && !isLoopback(node.remoteAddress.replace(/:\d+$/, ""))) {
-      const detail = `${address} is a loopback address, but the node is at ${node.remoteAddress}`;
+    const elsewhere = isLoopback(address) ? await findElsewhere(node) : null;
+    if (elsewhere !== null) {
+      const detail = `${address} is a loopback address, but the node is ${elsewhere}`;
       return { ...base, status: "FAIL", detail, advice: `${where(node)}: ${BROADCAST_ADVICE}` };
+    }
+    if (isLoopback(address)) {
+      const detail = `${
+        isIP(host) === 0 ? `is ${address}, ` : "is "
+      }a loopback address, for this machine only`;
+      return { ...base, status: "ok", detail, advice: "" };
     }
     const detail = isIP(host) === 0 ? `is ${address}` : "is an address";
     return { ...base, status: "ok", detail, advice: "" };
@@ -195,6 +207,15 @@ async function checkResolution(node: Node, host: string): Promise<CheckResult> {
     const advice = `${where(node)}: ${BROADCAST_ADVICE}`;
     return { ...base, status: "FAIL", detail: messageOf(error), advice };
   }
+}
+
+/** Where the node is when that is known to be another machine than this one, else null. */
+async function findElsewhere(node: Node): Promise<string | null> {
+  if (!isLoopback(node.remoteAddress.replace(/:\d+$/, ""))) return `at ${node.remoteAddress}`;
+  const [lookupd] = node.registeredAt;
+  const { address } = await resolveName(lookupd.replace(/:\d+$/, "").replace(/^\[|\]$/g, ""));
+  const isHere = isLoopback(address) || Deno.networkInterfaces().some((own) => own.address === address);
+  return isHere ? null : `on the machine of lookupd ${lookupd}`;
 }
 
 const BROADCAST_ADVICE =

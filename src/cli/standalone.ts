@@ -1,17 +1,21 @@
 /** The subcommand `standalone`: nsqd and lookupd in one process, for development and small installations. */
 import { Logger } from "../log/logger.ts";
 import { formatAddress, parseAddress } from "../options/address.ts";
-import { type StandaloneOptions, standaloneOptions } from "../options/standalone_options.ts";
+import type { LookupdOptions } from "../options/lookupd_options.ts";
+import {
+  lookupdLogPrefix,
+  type StandaloneOptions,
+  standaloneOptions,
+} from "../options/standalone_options.ts";
 import { buildInfo } from "../version.ts";
 import { runService } from "./service.ts";
 import type { Service } from "./signals.ts";
 
 const program = {
-  name: "standalone",
-  summary: "nsqd and lookupd in one process",
-  versionText: buildInfo("nsqd"),
+  name: "nsq standalone",
+  summary: "nsqd and lookupd in one process, on one data path",
+  versionText: buildInfo("nsq standalone"),
 };
-const LOOKUPD_LOG_PREFIX = "[nsqlookupd] ";
 
 /** Runs until either ends or a signal comes; resolves with the exit code. */
 export function run(args: readonly string[]): Promise<number> {
@@ -19,20 +23,27 @@ export function run(args: readonly string[]): Promise<number> {
 }
 
 /**
- * Starts lookupd, then nsqd, which registers with it. Both keep their state in the one data path.
+ * Starts lookupd, then nsqd, which registers with it.
  *
- * @throws {StartupError} when either cannot start; the other is stopped again
+ * @throws {StartupError} when either cannot start; then neither serves any more
  */
-export async function startStandalone(options: StandaloneOptions, logger: Logger): Promise<Service> {
+async function startStandalone(options: StandaloneOptions, logger: Logger): Promise<Service> {
   const [{ runLookupd }, { runNsqd }] = await Promise.all([
     import("../lookupd/lookupd.ts"),
     import("../nsqd/nsqd.ts"),
   ]);
-  const lookupdLogger = new Logger(options.logLevel, LOOKUPD_LOG_PREFIX);
+  const lookupdLogger = new Logger(options.logLevel, lookupdLogPrefix);
   const lookupd = await runLookupd(lookupdOptionsOf(options), lookupdLogger);
   try {
-    const peers = [...options.lookupdTcpAddress, reachable(lookupd.tcpAddress)];
-    const nsqd = await runNsqd({ ...options, lookupdTcpAddress: peers }, logger);
+    const lookupdTcpAddress = [reachable(lookupd.tcpAddress), ...options.lookupdTcpAddress];
+    const nsqd = await runNsqd({ ...options, lookupdTcpAddress }, logger);
+    const listenHost = hostOf(nsqd.tcpAddress);
+    if (options.broadcastAddress.every(isLoopback) && listenHost !== "" && !isLoopback(listenHost)) {
+      logger.info(
+        `consumers are told to connect to ${options.broadcastAddress[0]}; for those on other machines ` +
+          "start with --broadcast-address=<name or address of this machine>",
+      );
+    }
     return together(nsqd, lookupd);
   } catch (cause) {
     await lookupd.stop();
@@ -40,31 +51,43 @@ export async function startStandalone(options: StandaloneOptions, logger: Logger
   }
 }
 
-function lookupdOptionsOf(options: StandaloneOptions) {
+/** @throws {StartupError} when the address of the HTTP API has an impossible port */
+function lookupdOptionsOf(options: StandaloneOptions): LookupdOptions {
+  const httpHost = hostOf(options.lookupdListenHttpAddress);
   return {
-    version: false,
-    config: "",
-    logLevel: options.logLevel,
-    logPrefix: LOOKUPD_LOG_PREFIX,
-    verbose: false,
+    ...options,
+    logPrefix: lookupdLogPrefix,
     tcpAddress: options.lookupdListenTcpAddress,
     httpAddress: options.lookupdListenHttpAddress,
-    broadcastAddress: options.broadcastAddress[0] ?? "",
-    inactiveProducerTimeout: options.inactiveProducerTimeout,
-    tombstoneLifetime: options.tombstoneLifetime,
+    // The nsqds ask there for channels: where nothing else listens, the announced host would not do.
+    broadcastAddress: httpHost === "" || isEveryInterface(httpHost) ? options.broadcastAddress[0] : httpHost,
+    // Without a data path lookupd would keep no snapshot; nsqd keeps its files in the working directory.
     dataPath: options.dataPath === "" ? "." : options.dataPath,
   };
 }
 
-/** Where this machine reaches a listener that may listen on every interface. */
+/** How this process reaches its own listener, which may listen on every interface. */
 function reachable(address: string): string {
   const parsed = parseAddress(address);
-  if (parsed.kind === "unix") return address;
-  const everywhere = parsed.hostname === "0.0.0.0" || parsed.hostname === "::";
-  return formatAddress(everywhere ? "127.0.0.1" : parsed.hostname, parsed.port);
+  if (parsed.kind === "unix" || !isEveryInterface(parsed.hostname)) return address;
+  return formatAddress("127.0.0.1", parsed.port);
 }
 
-/** One service of two: nsqd stops first, so that lookupd hands it out no longer than it serves. */
+/** "" for a Unix socket and for no address. */
+function hostOf(address: string): string {
+  const parsed = parseAddress(address);
+  return parsed.kind === "tcp" ? parsed.hostname : "";
+}
+
+function isEveryInterface(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
+
+/** One service of two: nsqd leaves first, so that it can still sign off, and takes lookupd with it. */
 function together(nsqd: Service, lookupd: Service): Service {
   const stop = async (force?: boolean) => {
     await nsqd.stop(force);

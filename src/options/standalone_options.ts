@@ -1,35 +1,38 @@
-/** The options of standalone: those of nsqd, and what its lookupd needs besides. */
+/** The options of standalone: all of nsqd, and of lookupd those that nsqd has no flag for. */
 import { lookupdOptions } from "./lookupd_options.ts";
 import { nsqdOptions } from "./nsqd_options.ts";
 import type { OptionTable, OptionValues } from "./option.ts";
 
-type LookupdName = (typeof lookupdOptions)[number]["name"];
+const GROUP = "The lookupd in this process";
 
-/** The entry of lookupd's table: its meaning stands there. */
-function ofLookupd<N extends LookupdName>(name: N) {
+type LookupdOption = (typeof lookupdOptions)[number];
+
+/** An entry of lookupd's table, where its kind, range, default and meaning stand. */
+function ofLookupd<N extends LookupdOption["name"]>(name: N) {
   const option = lookupdOptions.find((entry) => entry.name === name);
-  return option as Extract<(typeof lookupdOptions)[number], { name: N }>;
+  return { ...option as Extract<LookupdOption, { name: N }>, group: GROUP };
 }
 
 export const standaloneOptions = [
-  ...nsqdOptions,
-  {
-    name: "lookupd-listen-tcp-address",
-    group: "lookupd",
-    kind: "string",
-    default: "0.0.0.0:4160",
-    help: "host:port where the lookupd in this process listens for nsqd nodes",
-  },
-  {
-    name: "lookupd-listen-http-address",
-    group: "lookupd",
-    kind: "string",
-    default: "0.0.0.0:4161",
-    help: "host:port of the HTTP API of the lookupd in this process",
-  },
+  ...nsqdOptions.map((option) =>
+    option.name === "broadcast-address"
+      ? {
+        ...option,
+        // Often the hostname means nothing even on its own machine, and there the first consumer runs.
+        default: ["127.0.0.1"],
+        help: "Host that consumers are told, by default one that only works on this machine; repeat it to " +
+          "announce more, of which old clients see the first",
+      }
+      : option
+  ),
+  { ...ofLookupd("tcp-address"), name: "lookupd-listen-tcp-address" },
+  { ...ofLookupd("http-address"), name: "lookupd-listen-http-address" },
   ofLookupd("inactive-producer-timeout"),
   ofLookupd("tombstone-lifetime"),
 ] as const satisfies OptionTable;
 
 /** The resolved options of standalone: durations in milliseconds, sizes in bytes. */
 export type StandaloneOptions = OptionValues<typeof standaloneOptions>;
+
+/** The prefix of the lines that the lookupd logs; `--log-prefix` is for those of nsqd. */
+export const lookupdLogPrefix = ofLookupd("log-prefix").default;

@@ -19,9 +19,10 @@ export const KIND_STATE = 3;
 /** The index of a finished file. */
 export const KIND_INDEX = 4;
 
-/** In the flags of a state block: the first of a snapshot, and the last. */
+/** In the flags of a state block: the first of a snapshot, the last, and any of it. */
 export const FLAG_SNAPSHOT_BEGIN = 1;
 export const FLAG_SNAPSHOT_END = 2;
+export const FLAG_SNAPSHOT_PART = 4;
 
 export interface BlockHeader {
   kind: number;

@@ -16,6 +16,7 @@ import {
   DELAY_ENTRY_BYTES,
   FLAG_SNAPSHOT_BEGIN,
   FLAG_SNAPSHOT_END,
+  FLAG_SNAPSHOT_PART,
   KIND_MESSAGES,
   KIND_STATE,
 } from "./block.ts";
@@ -66,6 +67,8 @@ interface PendingExtent {
 
 /** A current file smaller than this is not worth replacing. */
 const MIN_GARBAGE_BYTES = 1 << 20;
+/** Snapshots at the start of a file: one damaged byte must not cost the whole state. */
+const SNAPSHOT_COPIES = 2;
 /** How far a file grows ahead. */
 const GROW_BYTES = 16 << 20;
 export const SPARE_NAME = "spare.log";
@@ -107,6 +110,8 @@ export class CommitLog {
   /** Places of records that were written again: wanted until the new place is on the disk. */
   #superseded: Extent[] = [];
   #unsyncedBytes = 0;
+  /** True when a file was created since the directory was synced: power loss could take it with all in it. */
+  #isDirectoryUnsynced = false;
   /** Size of the group that could not be written last. */
   #refusedBytes = 1;
 
@@ -256,6 +261,10 @@ export class CommitLog {
     const startedMs = performance.now();
     for (const file of older) await file.sync();
     await current.sync();
+    if (this.#isDirectoryUnsynced) {
+      this.#isDirectoryUnsynced = false;
+      this.syncDirectory();
+    }
     this.#unsynced = this.#unsynced.filter((file) => !older.includes(file));
     for (const file of older) file.closeWriter();
     this.#superseded = this.#superseded.filter((extent) => {
@@ -278,14 +287,9 @@ export class CommitLog {
 
   #roll(): void {
     const file = this.#create();
-    let written: () => void;
+    let written: () => void = () => {};
     try {
-      let flags = FLAG_SNAPSHOT_BEGIN;
-      written = this.#snapshot((part) => {
-        file.append(KIND_STATE, flags, 0, 0, part.count, EMPTY, part.bytes);
-        flags = 0;
-      });
-      file.append(KIND_STATE, flags | FLAG_SNAPSHOT_END, 0, 0, 0, EMPTY, EMPTY);
+      for (let copy = 0; copy < SNAPSHOT_COPIES; copy++) written = this.#writeSnapshot(file);
       file.flush();
     } catch (cause) {
       file.close();
@@ -300,7 +304,19 @@ export class CommitLog {
     if (old !== null) this.#finish(old);
   }
 
+  /** Appends the whole state to `file`; what is returned is to be called once that is written. */
+  #writeSnapshot(file: LogFile): () => void {
+    let flags = FLAG_SNAPSHOT_PART | FLAG_SNAPSHOT_BEGIN;
+    const written = this.#snapshot((part) => {
+      file.append(KIND_STATE, flags, 0, 0, part.count, EMPTY, part.bytes);
+      flags = FLAG_SNAPSHOT_PART;
+    });
+    file.append(KIND_STATE, flags | FLAG_SNAPSHOT_END, 0, 0, 0, EMPTY, EMPTY);
+    return written;
+  }
+
   #create(): LogFile {
+    this.#isDirectoryUnsynced = true;
     const number = this.#nextLogNumber;
     const path = this.#path(logFileName("log", number)), spare = this.#path(SPARE_NAME);
     const isRecycled = this.#fileSystem.exists(spare);
@@ -401,6 +417,7 @@ export class CommitLog {
   }
 
   #createKept(): LogFile {
+    this.#isDirectoryUnsynced = true;
     const number = this.#nextKeptNumber++;
     const path = this.#path(logFileName("kept", number));
     const file = new LogFile(this.#fileSystem, path, "kept", number, this.#fileSystem.open(path, "create"));

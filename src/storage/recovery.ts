@@ -14,6 +14,7 @@ import {
   DELAY_ENTRY_BYTES,
   FLAG_SNAPSHOT_BEGIN,
   FLAG_SNAPSHOT_END,
+  FLAG_SNAPSHOT_PART,
   KIND_INDEX,
   KIND_MESSAGES,
   KIND_SPARSE,
@@ -53,6 +54,7 @@ export interface Recovery {
 
 const FILE_NAME = /^(commit|kept)\.(\d{6,})\.log$/;
 const TIMESTAMP_AT = 8;
+const SNAPSHOT_FLAGS = FLAG_SNAPSHOT_BEGIN | FLAG_SNAPSHOT_PART | FLAG_SNAPSHOT_END;
 
 interface FoundFile {
   kind: LogFileKind;
@@ -67,7 +69,8 @@ interface Scan {
   view: DataView;
   /** End of the last sound block. */
   end: number;
-  hasSnapshot: boolean;
+  /** The items of a whole snapshot: those from..to. */
+  snapshot: { from: number; to: number } | null;
 }
 
 /** @throws when a file cannot be read at all */
@@ -86,9 +89,9 @@ export function recover(fileSystem: FileSystem, directory: string): Recovery {
   for (let i = logs.length - 1; i >= 0; i--) {
     const scan = scanFile(fileSystem, logs[i], recovery.warnings);
     scans.set(logs[i], scan);
-    if (scan.hasSnapshot) break;
+    if (scan.snapshot !== null) break;
   }
-  if (![...scans.values()].some((scan) => scan.hasSnapshot)) {
+  if ([...scans.values()].every((scan) => scan.snapshot === null)) {
     keepStateless(fileSystem, scans, recovery.warnings);
   }
   for (const file of found) if (!scans.has(file)) addIndexed(fileSystem, file, recovery);
@@ -116,27 +119,30 @@ function scanFile(fileSystem: FileSystem, file: FoundFile, warnings: string[]): 
   const bytes = readWhole(fileSystem, file.path),
     view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const items: Scan["items"] = [];
-  let at = 0, end = 0, snapshotBegan = false, hasSnapshot = false;
+  let at = 0, end = 0, beganAt = -1, snapshot: Scan["snapshot"] = null;
   while (at + BLOCK_HEADER_BYTES <= bytes.length) {
     const header = decodeBlock(bytes, view, at, file.number);
     if (header === null) {
       const next = findNextBlock(bytes, view, at + 1, file.number);
       if (next < 0) break;
-      snapshotBegan = false;
+      beganAt = -1;
       keepDamaged(fileSystem, file, bytes.subarray(at, next), at, warnings);
       at = next;
       continue;
     }
     items.push({ header, at });
     if (header.kind === KIND_STATE) {
-      if ((header.flags & FLAG_SNAPSHOT_BEGIN) !== 0) snapshotBegan = at === 0;
-      if ((header.flags & FLAG_SNAPSHOT_END) !== 0) hasSnapshot ||= snapshotBegan;
+      if ((header.flags & FLAG_SNAPSHOT_BEGIN) !== 0) beganAt = items.length - 1;
+      if ((header.flags & FLAG_SNAPSHOT_END) !== 0 && beganAt >= 0) {
+        snapshot = { from: beganAt, to: items.length - 1 };
+        beganAt = -1;
+      }
     }
     at += blockBytes(header);
     end = at;
     if (header.kind === KIND_INDEX) break;
   }
-  return { items, bytes, view, end, hasSnapshot };
+  return { items, bytes, view, end, snapshot };
 }
 
 /** The offset of the next sound block of this file at or after `from`, or -1. */
@@ -196,22 +202,19 @@ function replay(fileSystem: FileSystem, found: FoundFile, scan: Scan, recovery: 
   writer.seekSync(scan.end);
   writer.truncateSync(scan.end);
   const file = new LogFile(fileSystem, found.path, found.kind, found.number, writer, scan.end);
-  // What is left of a torn snapshot is not applied: the one before it and all changes since are complete.
-  let isTorn = !scan.hasSnapshot;
-  for (const { header, at } of scan.items) {
-    const dataAt = at + BLOCK_HEADER_BYTES + header.extraBytes;
+  const { items, snapshot } = scan;
+  for (let i = 0; i < items.length; i++) {
+    const { header, at } = items[i], dataAt = at + BLOCK_HEADER_BYTES + header.extraBytes;
     if (header.kind === KIND_STATE) {
-      if (isTorn) {
-        isTorn = (header.flags & FLAG_SNAPSHOT_END) === 0;
-        continue;
-      }
-      if ((header.flags & FLAG_SNAPSHOT_BEGIN) !== 0) recovery.state.clear();
+      // Of a torn or damaged snapshot nothing is applied: another one and all changes since are complete.
+      const isPart = (header.flags & SNAPSHOT_FLAGS) !== 0;
+      if (isPart && (snapshot === null || i < snapshot.from || i > snapshot.to)) continue;
+      if (i === snapshot?.from) recovery.state.clear();
       for (const record of readStateRecords(bytes.subarray(dataAt, dataAt + header.dataBytes))) {
         recovery.state.apply(record);
       }
       continue;
     }
-    isTorn = false;
     if (header.kind === KIND_MESSAGES || header.kind === KIND_SPARSE) {
       const entry: IndexEntry = { ...header, dataAt };
       file.index!.push(entry);

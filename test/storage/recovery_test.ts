@@ -1,6 +1,7 @@
 /** What recovery makes of whole, torn and damaged files. */
 import assert from "node:assert/strict";
 import { newBuffer } from "../../src/buffers/buffer_pool.ts";
+import { blockBytes, decodeBlock, FLAG_SNAPSHOT_END } from "../../src/storage/block.ts";
 import { CommitLog } from "../../src/storage/commit_log.ts";
 import { recover } from "../../src/storage/recovery.ts";
 import { Segment } from "../../src/storage/segment.ts";
@@ -93,6 +94,16 @@ Deno.test("recover() takes no block of the file that a recycled one was before",
   assert.deepEqual(channelNames(recycled), []);
 });
 
+/** Bytes of the first copy of the snapshot at the start of a log file. */
+function snapshotBytes(content: Uint8Array): number {
+  const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
+  for (let at = 0;;) {
+    const header = decodeBlock(content, view, at, 1)!;
+    at += blockBytes(header);
+    if ((header.flags & FLAG_SNAPSHOT_END) !== 0) return at;
+  }
+}
+
 Deno.test("recover() keeps a copy of messages that no snapshot gives a topic", () => {
   const files = new MemoryFileSystem(), log = startLog(files, ["a"]);
   const segment = new Segment(100, newBuffer(2048));
@@ -101,6 +112,14 @@ Deno.test("recover() keeps a copy of messages that no snapshot gives a topic", (
   log.commit();
   const path = `${DIRECTORY}/commit.000001.log`, damaged = files.afterKill();
   damaged.flip(path, 50);
+  const { state: saved } = recover(damaged.afterKill(), DIRECTORY);
+  assert.deepEqual(
+    [...saved.topics.values()].map(({ name }) => name),
+    ["orders"],
+    "the second copy is not used",
+  );
+  // The other copy, of the same blocks, lies behind the first.
+  damaged.flip(path, snapshotBytes(files.content(path)) + 50);
   const content = damaged.content(path), { state, warnings } = recover(damaged, DIRECTORY);
   assert.equal(state.topics.size, 0);
   assert.match(warnings.join("\n"), /1 messages of .* have no topic, for its snapshot is damaged/);
