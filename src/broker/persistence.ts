@@ -33,7 +33,7 @@ export interface PersistenceOptions extends Omit<CommitLogOptions, "syncsOften">
 }
 
 /** At level `os` a sync is also started when this much was written, so that dirty pages stay few. */
-const SYNC_BYTES = 128 << 20;
+const SYNC_BYTES = 512 << 20;
 /** Blocks per megabyte from which on an evicted segment is written again as one. */
 const SCATTERED_EXTENTS = 64;
 /** Bytes of a snapshot part: bounds the memory one takes. */
@@ -173,8 +173,11 @@ export class Persistence implements Store {
   #afterGroup(): void {
     this.#groupsSinceSync++;
     this.#guard("roll the log", () => this.log.rollIfFull());
+    if (this.#options.durability === "disk") return;
+    // What is finished by the next roll is overwritten before it was ever synced.
+    if (this.log.isInsecure) this.#inBackground(() => this.log.secure());
     const due = this.#groupsSinceSync >= this.#options.syncEvery || this.log.unsyncedBytes >= SYNC_BYTES;
-    if (due && this.#options.durability !== "disk") this.#syncInBackground();
+    if (due) this.#syncInBackground();
   }
 
   /** Holds memory to its budget; called at the end of every turn that committed something. */
@@ -207,10 +210,15 @@ export class Persistence implements Store {
   }
 
   #syncInBackground(): void {
+    this.#groupsSinceSync = 0;
+    this.#inBackground(() => this.log.sync());
+  }
+
+  /** Runs one sync at a time, and removes the files that it makes dispensable. */
+  #inBackground(sync: () => Promise<void>): void {
     if (this.#syncing) return;
     this.#syncing = true;
-    this.#groupsSinceSync = 0;
-    this.log.sync().then(() => this.log.reclaim(true)).catch((cause: Error) => {
+    sync().then(() => this.log.reclaim(true)).catch((cause: Error) => {
       this.failure = cause;
       this.#logger.error(`LOG: failed to sync - ${cause.message}`);
     }).finally(() => {
@@ -354,18 +362,37 @@ export class Persistence implements Store {
     return this.recovery.state.imported.get(queue);
   }
 
-  /** The messages of `queue` before this place are in the log; recorded with the next group, behind them. */
-  noteImported(queue: string, fileNumber: number, position: number): void {
-    this.recovery.state.imported.set(queue, { fileNumber, position });
-    this.#state.add({ type: "imported", queue, fileNumber, position });
+  /**
+   * Writes the messages that a queue of the original gave to `topic`, at every level, with what `tell` adds about
+   * them: in front of them in one group, so that no channel has them without it. @throws when the disk refuses
+   */
+  writeImported(topic: Topic, tell: (into: StateWriter) => void): void {
+    tell(this.#state);
+    this.log.appendState(this.#state);
+    this.#appendFrom(topic, topic.first);
+    this.log.commit();
+    this.#state.clear();
   }
 
   /**
-   * Everything was taken over and the files are about to be moved away: the places must not be taken for those
-   * of other files of the same names later. @throws when the disk refuses
+   * The messages of `queue` before this place were written. Recorded with the next group, once they are on the
+   * disk: power loss may take what was not synced, and keep what came after. @throws when the disk refuses
+   */
+  async noteImported(queue: string, fileNumber: number, position: number): Promise<void> {
+    this.log.rollIfFull();
+    await this.sync();
+    this.recovery.state.imported.set(queue, { fileNumber, position });
+    this.#state.add({ type: "imported", queue, fileNumber, position });
+    this.enforceBudget();
+  }
+
+  /**
+   * The files of the original are moved away: the places must not be taken for those of other files of the same
+   * names later. @throws when the disk refuses
    */
   forgetImported(): void {
     const { imported } = this.recovery.state;
+    if (imported.size === 0) return;
     for (const queue of imported.keys()) {
       this.#state.add({ type: "imported", queue, fileNumber: 0, position: 0 });
     }
@@ -373,13 +400,6 @@ export class Persistence implements Store {
     this.log.appendState(this.#state);
     this.log.commit();
     this.#state.clear();
-  }
-
-  /** Puts the records of a topic into the log also at level `memory`. @throws when the disk refuses */
-  writeThrough(topic: Topic): void {
-    if (topic.ephemeral) return;
-    this.#appendFrom(topic, topic.first);
-    this.log.commit();
   }
 
   // ---- segments -----------------------------------------------------------------------------
@@ -473,6 +493,6 @@ export class Persistence implements Store {
     this.log.reclaim(false);
     this.log.dropSpare();
     await this.log.close();
-    this.log.syncDirectory();
+    await this.log.syncDirectory();
   }
 }

@@ -1,30 +1,36 @@
 /**
  * Takes over the messages that the original nsqd left in the data path.
  *
- * A topic's queue goes to the topic, a channel's queue to that channel only. How far each queue came is
- * recorded behind the messages in the log, so a start that is killed half-way goes on there; at worst the last batch
- * comes twice. When all is in the log and on the disk, the old files are moved to a dated folder.
+ * A topic's queue goes to the topic, a channel's queue to that channel only. Batches go to the log one by one, each
+ * with whose it is, and how far each queue came is recorded once they are on the disk: a start that is killed goes
+ * on there, and at worst the last batch comes twice. When all is in the log and on the disk, the old files are
+ * moved to a dated folder; only then are the places forgotten.
  */
 import type { Logger } from "../log/logger.ts";
 import { isEphemeral, isValidName } from "../protocol/names.ts";
-import { type Buffer, wrapBuffer } from "../buffers/buffer_pool.ts";
 import {
   dataFileName,
   type DiskQueue,
+  type DiskQueueBatch,
+  DiskQueueFile,
   type DiskQueueRecord,
   findDiskQueues,
-  findNextRecord,
-  readDiskQueueRecord,
 } from "../storage/disk_queue.ts";
-import { type FileSystem, readWhole } from "../storage/file_system.ts";
+import type { FileSystem } from "../storage/file_system.ts";
+import type { StateWriter } from "../storage/state_records.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
 import type { Persistence } from "./persistence.ts";
 import type { Topic } from "./topic.ts";
 
-/** Bytes of records that go to the log together. */
-const BATCH_BYTES = 4 << 20;
-const PROGRESS_MS = 2000;
+export interface TakeOverSteps {
+  /** Bytes of records that go to the log together. */
+  batchBytes: number;
+  /** How often the log tells how far it is, ms. */
+  progressMs: number;
+}
+
+const STEPS: TakeOverSteps = { batchBytes: 4 << 20, progressMs: 2000 };
 
 interface TakeOver {
   broker: Broker;
@@ -32,6 +38,7 @@ interface TakeOver {
   fileSystem: FileSystem;
   directory: string;
   logger: Logger;
+  steps: TakeOverSteps;
   messages: number;
   bytes: number;
   damagedBytes: number;
@@ -45,9 +52,11 @@ export async function takeOver(
   fileSystem: FileSystem,
   directory: string,
   logger: Logger,
+  steps: TakeOverSteps = STEPS,
 ): Promise<void> {
   const queues = findDiskQueues(fileSystem, directory);
-  if (queues.length === 0) return;
+  // The start before may have been killed when it had moved the last file.
+  if (queues.length === 0) return persistence.forgetImported();
   logger.info(`TAKE-OVER: ${queues.length} queues of the original nsqd in ${directory}`);
   const run: TakeOver = {
     broker,
@@ -55,100 +64,140 @@ export async function takeOver(
     fileSystem,
     directory,
     logger,
+    steps,
     messages: 0,
     bytes: 0,
     damagedBytes: 0,
     reportedAtMs: performance.now(),
   };
   for (const queue of queues) {
-    if (isValidName(queue.topic) && (queue.channel === null || isValidName(queue.channel))) {
+    if (isDurableName(queue.topic) && (queue.channel === null || isDurableName(queue.channel))) {
       await takeQueue(run, queue);
     } else logger.warn(`TAKE-OVER: ${queue.name} is no valid name; its files are only moved aside`);
   }
-  persistence.forgetImported();
+  persistence.flushPositions();
   await persistence.sync();
-  const folder = moveAside(run, queues);
+  const folder = await moveAside(run, queues);
+  persistence.forgetImported();
   const damage = run.damagedBytes > 0 ? `, ${run.damagedBytes} bytes were damaged and left out` : "";
   logger.info(
     `TAKE-OVER: done, ${run.messages} messages, ${run.bytes} bytes${damage}; the old files are in ${folder}`,
   );
 }
 
+/** The original has no disk queues for what is ephemeral, where messages would be dropped. */
+function isDurableName(name: string): boolean {
+  return isValidName(name) && !isEphemeral(name);
+}
+
 async function takeQueue(run: TakeOver, queue: DiskQueue): Promise<void> {
-  const topic = run.broker.topic(queue.topic, isEphemeral(queue.topic));
-  const channel = queue.channel === null ? null : topic.channel(queue.channel, isEphemeral(queue.channel));
+  if (!queue.isMetaSound) {
+    run.logger.warn(
+      `TAKE-OVER: the meta file of ${queue.name} is damaged; all in its files counts as unread`,
+    );
+  }
+  const topic = run.broker.topic(queue.topic, false);
+  const channel = queue.channel === null ? null : topic.channel(queue.channel, false);
   const before = run.persistence.imported(queue.name);
   for (const number of queue.fileNumbers) {
     let at = number === queue.fileNumbers[0] ? queue.readPosition : 0;
     if (before !== undefined && number < before.fileNumber) continue;
     if (before !== undefined && number === before.fileNumber) at = Math.max(at, before.position);
-    const bytes = readWhole(run.fileSystem, `${run.directory}/${dataFileName(queue.name, number)}`);
-    const source = wrapBuffer(bytes);
-    while (at < bytes.length) {
-      const batch = readBatch(run, queue, number, source, at);
-      if (batch.records.length > 0) append(run, topic, channel, source, batch.records);
-      run.persistence.noteImported(queue.name, number, batch.end);
-      at = batch.end;
-      report(run, queue);
-      // Reading segments back and signals get their turn.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+    const path = `${run.directory}/${dataFileName(queue.name, number)}`;
+    const file = new DiskQueueFile(run.fileSystem, path);
+    try {
+      while (at < file.sizeBytes) {
+        const batch = file.readBatch(at, run.steps.batchBytes);
+        takeBatch(run, topic, channel, batch, path);
+        await groupDecided(run.broker);
+        await run.persistence.noteImported(queue.name, number, batch.end);
+        at = batch.end;
+        report(run, path, at, file.sizeBytes);
+      }
+    } finally {
+      file.close();
     }
   }
 }
 
-function readBatch(run: TakeOver, queue: DiskQueue, number: number, source: Buffer, from: number) {
-  const { bytes, view } = source, records: DiskQueueRecord[] = [];
-  let at = from;
-  while (at < bytes.length && at - from < BATCH_BYTES) {
-    const record = readDiskQueueRecord(bytes, view, at);
-    if (record !== null) {
-      records.push(record);
-      at = record.end;
-      continue;
-    }
-    const next = findNextRecord(bytes, view, at + 1);
-    run.damagedBytes += next - at;
-    run.logger.warn(
-      `TAKE-OVER: ${next - at} bytes at ${at} of ${
-        dataFileName(queue.name, number)
-      } are damaged and are left out`,
-    );
-    at = next;
-  }
-  return { records, end: at };
+/** The topic is in the group of this turn, which a later batch must not meet half decided. */
+async function groupDecided(broker: Broker): Promise<void> {
+  const decided = broker.committer.wait();
+  broker.beginTurn();
+  await decided;
 }
 
-/** Appends a batch to the topic's log and gives it to the channel alone, or to all when that is null. */
-function append(
+function takeBatch(
   run: TakeOver,
   topic: Topic,
   channel: Channel | null,
-  source: Buffer,
-  records: DiskQueueRecord[],
+  batch: DiskQueueBatch,
+  path: string,
 ): void {
-  const { broker, persistence } = run, firstSeq = topic.endSeq, wasPaused = topic.paused;
-  broker.beginTurn();
-  for (const record of records) {
-    broker.time.high = record.timestampHigh;
-    broker.time.low = record.timestampLow;
-    topic.publish(source, record.bodyStart, record.bodyBytes);
-    run.bytes += record.bodyBytes;
+  for (const { from, to } of batch.damaged) {
+    run.damagedBytes += to - from;
+    run.logger.warn(`TAKE-OVER: ${to - from} bytes at ${from} of ${path} are damaged and are left out`);
   }
-  run.messages += records.length;
-  // What lay in a channel's queue was past the topic, so a pause of the topic does not hold it.
-  if (channel !== null) topic.paused = false;
-  persistence.writeThrough(topic);
-  broker.endTurn();
-  topic.paused = wasPaused;
-  if (channel !== null) giveTo(topic, channel, firstSeq, records);
+  if (batch.records.length === 0) return;
+  const firstSeq = topic.endSeq;
+  append(run, topic, batch);
+  run.persistence.writeImported(topic, (into) => {
+    if (channel !== null) tell(run.persistence, channel, firstSeq, batch.records, into);
+  });
+  if (channel === null) topic.commitTo(topic.endSeq);
+  else give(channel, firstSeq, batch.records);
 }
 
-function giveTo(topic: Topic, channel: Channel, firstSeq: number, records: DiskQueueRecord[]): void {
+/** Appends the records to the topic's log, with the timestamps they had. */
+function append(run: TakeOver, topic: Topic, batch: DiskQueueBatch): void {
+  const { time } = run.broker, { high, low } = time, { messageCount, messageBytes } = topic;
+  for (const record of batch.records) {
+    time.high = record.timestampHigh;
+    time.low = record.timestampLow;
+    topic.publish(batch.source, record.bodyStart, record.bodyBytes);
+  }
+  time.high = high;
+  time.low = low;
+  run.messages += batch.records.length;
+  run.bytes += topic.messageBytes - messageBytes;
+  // They were counted when they were published.
+  topic.messageCount = messageCount;
+  topic.messageBytes = messageBytes;
+}
+
+/** Adds what makes the records from `firstSeq` on those of `channel` alone, after a crash too. */
+function tell(
+  persistence: Persistence,
+  channel: Channel,
+  firstSeq: number,
+  records: readonly DiskQueueRecord[],
+  into: StateWriter,
+): void {
+  const { number: topic, name, endSeq, releasedSeq, channels } = channel.topic;
+  // Should the crash take the records and leave this, their sequence numbers must not be given to others.
+  into.add({ type: "topic", topic, name, endSeq, releasedSeq });
+  into.add({ type: "topic position", topic, releasedSeq: endSeq });
+  for (const other of channels.values()) {
+    if (other === channel || !other.durable) continue;
+    into.add({ type: "done ahead", channel: persistence.numberOf(other), from: firstSeq, to: endSeq });
+  }
+  const number = persistence.numberOf(channel);
+  records.forEach(({ attempts }, i) => {
+    if (attempts > 0) into.add({ type: "exception", channel: number, seq: firstSeq + i, attempts, dueMs: 0 });
+  });
+}
+
+/** Releases the records from `firstSeq` on to `channel` alone. */
+function give(channel: Channel, firstSeq: number, records: readonly DiskQueueRecord[]): void {
+  const { topic } = channel, { paused } = topic;
+  // What lay in a channel's queue was past the topic, so a pause of the topic does not hold it.
+  topic.paused = false;
+  topic.commitTo(topic.endSeq);
+  topic.paused = paused;
   for (const other of topic.channels.values()) {
-    if (other === channel) continue;
-    const left = other.finishAhead(firstSeq, topic.endSeq);
-    other.waitingCount -= left;
-    other.messageCount -= left;
+    // They were counted when the original gave them to the channel.
+    other.messageCount -= records.length;
+    if (other !== channel) other.waitingCount -= other.finishAhead(firstSeq, topic.endSeq);
   }
   let segment = topic.last;
   for (let i = records.length - 1; i >= 0; i--) {
@@ -158,21 +207,26 @@ function giveTo(topic: Topic, channel: Channel, firstSeq: number, records: DiskQ
   }
 }
 
-function report(run: TakeOver, queue: DiskQueue): void {
-  if (performance.now() - run.reportedAtMs < PROGRESS_MS) return;
+function report(run: TakeOver, path: string, at: number, sizeBytes: number): void {
+  if (performance.now() - run.reportedAtMs < run.steps.progressMs) return;
   run.reportedAtMs = performance.now();
-  run.logger.info(`TAKE-OVER: ${run.messages} messages, ${run.bytes} bytes so far, in ${queue.name}`);
+  run.logger.info(
+    `TAKE-OVER: ${run.messages} messages, ${run.bytes} bytes so far; at ${at} of ${sizeBytes} in ${path}`,
+  );
 }
 
 /** Moves the files of all queues to a folder of their own. */
-function moveAside(run: TakeOver, queues: DiskQueue[]): string {
-  const stamp = new Date().toISOString().replace(/[-:]/g, "").replace(/\..*/, "").replace("T", "-");
-  let folder = `${run.directory}/taken-over-${stamp}`;
-  while (run.fileSystem.exists(folder)) folder += "x";
-  run.fileSystem.makeDirectory(folder);
+async function moveAside(run: TakeOver, queues: DiskQueue[]): Promise<string> {
+  const { fileSystem, directory } = run;
+  const date = new Date(run.broker.wallMs()).toISOString();
+  const stamp = date.replace(/[-:]/g, "").replace(/\..*/, "").replace("T", "-");
+  let folder = `${directory}/taken-over-${stamp}`;
+  while (fileSystem.exists(folder)) folder += "x";
+  fileSystem.makeDirectory(folder);
   for (const queue of queues) {
-    for (const file of queue.files) run.fileSystem.rename(`${run.directory}/${file}`, `${folder}/${file}`);
+    for (const file of queue.files) fileSystem.rename(`${directory}/${file}`, `${folder}/${file}`);
   }
-  run.fileSystem.syncDirectory(run.directory);
+  await fileSystem.syncDirectory(folder);
+  await fileSystem.syncDirectory(directory);
   return folder;
 }

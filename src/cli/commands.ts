@@ -18,7 +18,7 @@ export const commands: readonly Command[] = [
   {
     name: "standalone",
     aliases: [],
-    summary: "Both in one process, nsqd and lookupd, for development and small installations",
+    summary: "Broker and discovery in one process, for development and small installations",
     load: () => import("./standalone.ts"),
   },
   {

@@ -5,7 +5,7 @@
 import { doctorOptions } from "../options/doctor_options.ts";
 import { resolveOptions } from "../options/merge.ts";
 import { buildInfo } from "../version.ts";
-import { type CheckResult, runChecks } from "./doctor_checks.ts";
+import { type CheckResult, counted, runChecks } from "./doctor_checks.ts";
 
 const program = {
   name: "nsq doctor",
@@ -58,6 +58,6 @@ export function formatReport(results: readonly CheckResult[]): string {
   }
   const failures = results.filter(({ status }) => status === "FAIL").length;
   const warnings = results.filter(({ status }) => status === "warn").length;
-  lines.push("", `${results.length} checks: ${failures} failed, ${warnings} warnings`);
+  lines.push("", `${counted(results.length, "check")}: ${failures} failed, ${counted(warnings, "warning")}`);
   return lines.join("\n");
 }

@@ -49,7 +49,7 @@ export async function runChecks(settings: DoctorSettings): Promise<CheckResult[]
   const answering: string[] = [];
   for (const address of settings.lookupdHttpAddresses) {
     const result = await checkLookupd(address, nodes, settings.timeoutMs);
-    if (result.status === "ok") answering.push(address);
+    if (result.status !== "FAIL") answering.push(address);
     results.push(result);
   }
   for (const address of settings.nsqdHttpAddresses) {
@@ -74,12 +74,13 @@ async function checkLookupd(
     const { producers } = await getJson(address, "/nodes", timeoutMs) as { producers?: unknown };
     if (!Array.isArray(producers)) throw new Error("answer to /nodes has no list of producers");
     for (const producer of producers) addNode(nodes, producer, address);
-    return {
-      ...base,
-      status: "ok",
-      detail: `lists ${producers.length} node${producers.length === 1 ? "" : "s"}`,
-      advice: "",
-    };
+    if (producers.length === 0) {
+      const advice =
+        "no nsqd is registered: start each with --lookupd-tcp-address=<this lookupd>:4160, or see in " +
+        "its log why that connection fails";
+      return { ...base, status: "warn", detail: "lists no nodes", advice };
+    }
+    return { ...base, status: "ok", detail: `lists ${counted(producers.length, "node")}`, advice: "" };
   } catch (error) {
     const advice = "is this the HTTP port (4161 unless changed), and does the lookupd's --http-address " +
       "listen on more than 127.0.0.1?";
@@ -229,8 +230,8 @@ async function checkTcp(node: Node, host: string, timeoutMs: number): Promise<Ch
     conn = await dial(host, node.tcpPort, timeoutMs);
   } catch (error) {
     const advice =
-      `${where(node)}: is --tcp-address bound to loopback or the port not published? When it is ` +
-      `published under another number, set --broadcast-tcp-port (announced is ${node.tcpPort})`;
+      `${where(node)}: if ${host} is right, is --tcp-address bound to loopback or the port not ` +
+      `published? When it is published under another number, set --broadcast-tcp-port (announced is ${node.tcpPort})`;
     return { ...base, status: "FAIL", detail: messageOf(error), advice };
   }
   let isLate = false;
@@ -243,9 +244,8 @@ async function checkTcp(node: Node, host: string, timeoutMs: number): Promise<Ch
     return { ...base, status: "ok", detail, advice: "" };
   } catch (error) {
     const reason = isLate ? `nothing within ${timeoutMs} ms` : messageOf(error);
-    const advice =
-      `${where(node)}: something else than nsqd's protocol answers; set --broadcast-tcp-port to the ` +
-      `port of its --tcp-address as clients see it (announced is ${node.tcpPort})`;
+    const advice = `${where(node)}: something else than nsqd's protocol answers; if ${host} is right, set ` +
+      `--broadcast-tcp-port to the port of its --tcp-address as clients see it (announced is ${node.tcpPort})`;
     return { ...base, status: "FAIL", detail: `no answer to IDENTIFY: ${reason}`, advice };
   } finally {
     clearTimeout(timer);
@@ -262,12 +262,14 @@ async function checkHttp(node: Node, host: string, timeoutMs: number): Promise<C
     if (status === 403) return { ...base, status: "ok", detail: "answers, and wants TLS", advice: "" };
     const advice = text.startsWith("NOK")
       ? `${where(node)}: it is unhealthy; see its log and the disk of its --data-path`
-      : `${where(node)}: something else answers; set --broadcast-http-port (announced is ${node.httpPort})`;
+      : `${
+        where(node)
+      }: something else answers; if ${host} is right, set --broadcast-http-port (announced is ${node.httpPort})`;
     return { ...base, status: "FAIL", detail: `/ping answers ${status} ${text.slice(0, 80)}`, advice };
   } catch (error) {
     const advice =
-      `${where(node)}: is --http-address bound to loopback or the port not published? When it is ` +
-      `published under another number, set --broadcast-http-port (announced is ${node.httpPort})`;
+      `${where(node)}: if ${host} is right, is --http-address bound to loopback or the port not ` +
+      `published? When it is published under another number, set --broadcast-http-port (announced is ${node.httpPort})`;
     return { ...base, status: "FAIL", detail: messageOf(error), advice };
   }
 }
@@ -351,6 +353,18 @@ function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1" || address === "[::1]";
 }
 
+/** The innermost reason, without the wrapping of fetch and the numbers of the operating system. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  if (error.cause instanceof Error) return messageOf(error.cause);
+  if ("code" in error && error.code === "ENOTFOUND") return "this name does not resolve here";
+  return error.message.replace(/^.*client error \(\w+\): (tcp connect error: |dns error: )?/, "").replace(
+    / \(os error \d+\)$/,
+    "",
+  );
+}
+
+/** `1 node`, `2 nodes`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -25,7 +25,8 @@ export interface SignalSource {
 export const processSignals: SignalSource = {
   listen(handler) {
     const signals: Deno.Signal[] = ["SIGINT", Deno.build.os === "windows" ? "SIGBREAK" : "SIGTERM"];
-    const listeners = signals.map((signal) => ({ signal, listener: () => handler(signal) }));
+    const handleOnce = withoutEchoes(handler);
+    const listeners = signals.map((signal) => ({ signal, listener: () => handleOnce(signal) }));
     if (Deno.build.os !== "windows") listeners.push({ signal: "SIGUSR1", listener: () => {} });
     for (const { signal, listener } of listeners) Deno.addSignalListener(signal, listener);
     return () => {
@@ -33,6 +34,26 @@ export const processSignals: SignalSource = {
     };
   },
 };
+
+/**
+ * A signal that comes again within this time is the same one: for a Ctrl-C the terminal signals all of its
+ * processes, and `deno task`, which is one of them, then passes it on to ours.
+ */
+const ECHO_MS = 300;
+
+/** Returns a handler that leaves echoes out; `nowMs` is a monotonic clock. */
+export function withoutEchoes(
+  handler: (signal: string) => void,
+  nowMs: () => number = () => performance.now(),
+): (signal: string) => void {
+  const handledAtMs = new Map<string, number>();
+  return (signal) => {
+    const atMs = nowMs();
+    if (atMs - (handledAtMs.get(signal) ?? -Infinity) < ECHO_MS) return;
+    handledAtMs.set(signal, atMs);
+    handler(signal);
+  };
+}
 
 /**
  * Resolves with the exit code. The first signal stops the service in good order; the second forces it to

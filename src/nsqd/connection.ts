@@ -87,6 +87,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
   #identified = false;
   #outputMarked = false;
   #lingering = false;
+  #inputEnded = false;
   #publishTopic: Topic | null = null;
   #publishName = "";
   #publishNameBytes: Uint8Array = new Uint8Array(0);
@@ -152,7 +153,10 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
         reader.run();
         break;
       } catch (error) {
-        if (error instanceof LineTooLongError) return this.end(error.message);
+        if (error instanceof LineTooLongError) {
+          this.host.logger.debug(`[${this.remoteAddress}] ${error.message}`);
+          return this.#linger();
+        }
         if (!(error instanceof errors.ClientError)) throw error;
         this.#refuse(error);
         if (error.fatal) return;
@@ -187,25 +191,24 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
       this.#linger();
     } else {
       this.#output.error(error.encode());
+      this.#markOutput();
     }
-    this.#markOutput();
   }
 
   /** No further command is run; the connection ends once what is staged is written. */
   #linger(): void {
     this.#lingering = true;
     this.#leaveChannel();
-    this.#readDeadlineMs = this.host.broker.nowMs + LINGER_MS;
+    this.#readDeadlineMs = this.host.broker.monotonicMs() + LINGER_MS;
+    this.#markOutput();
   }
 
   #endOfInput(): void {
     const error = this.#lingering ? null : this.#reader.truncation();
     if (error !== null) this.#output.error(error.encode());
-    this.#leaveChannel();
+    this.#inputEnded = true;
     // What is staged can still be read by a client that closed its sending half only.
-    this.#output.flush();
-    if (!this.#output.writing) this.end("");
-    else this.#lingering = true;
+    this.#linger();
   }
 
   #readFailed(cause: unknown): void {
@@ -232,7 +235,9 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
 
   outputWritten(): void {
     if (this.#lingering) {
-      if (!this.#output.pending && this.state !== "ended") this.#closeWrite();
+      if (this.#output.pending || this.state === "ended") return;
+      if (this.#inputEnded) this.end("");
+      else this.#closeWrite();
       return;
     }
     this.subscription?.channel.wake();

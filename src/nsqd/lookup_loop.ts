@@ -114,13 +114,18 @@ export class LookupLoop {
    * before the first message is handed out.
    *
    * Resolves with valid, not ephemeral names, sorted and each once; with those of the lookupds that
-   * answered in time when others did not. Never rejects.
+   * answered in time when others did not. Never rejects. Soon after the start it waits until each
+   * lookupd is connected or has failed to be, about two seconds at most: with the channels unknown,
+   * the first messages would reach only the channel that is created first.
    */
   async lookupTopicChannels(topic: string): Promise<string[]> {
+    await Promise.all([...this.#peers.values()].map((peer) => peer.introduced));
     if (this.#peers.size === 0) return [];
     const known = [...this.#peers.values()].filter((peer) => peer.info?.httpAddress !== undefined);
     if (known.length === 0) {
-      this.#logger.error(`no lookupd is known yet, the channels of topic ${topic} cannot be created ahead`);
+      this.#logger.error(
+        `no lookupd has answered yet, the channels of topic ${topic} cannot be created ahead`,
+      );
       return [];
     }
     const answers = await Promise.all(known.map((peer) => this.#channelsAt(peer, topic)));

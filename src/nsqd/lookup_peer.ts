@@ -16,7 +16,7 @@ import { LOOKUP_TIMEOUT_MS, LookupConnection } from "./lookup_connection.ts";
 
 /** Pause before the first attempt to reconnect; doubles up to `MAX_BACKOFF_MS`, less up to half by chance. */
 const FIRST_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 2_000;
+const MAX_BACKOFF_MS = 1_500;
 /** Pause after lookupd has refused the announcement itself, which only a new configuration changes. */
 const REFUSED_BACKOFF_MS = 15_000;
 /** A connection that lasted this long was good; the next loss starts with the first pause again. */
@@ -60,6 +60,8 @@ export class LookupPeer {
   readonly address: string;
   /** What lookupd said at the last IDENTIFY, also while the connection is lost. */
   info: LookupdInfo | undefined;
+  /** Resolves when the first attempt to connect has succeeded, so that `info` is there, or failed. */
+  readonly introduced: Promise<void>;
   /** Resolves when the peer has stopped. */
   readonly done: Promise<void>;
 
@@ -69,6 +71,7 @@ export class LookupPeer {
   #connection: LookupConnection | undefined;
   #commands: string[] = [];
   #wake: () => void = () => {};
+  #settleIntroduction: () => void = () => {};
   #backoffMs = FIRST_BACKOFF_MS;
   #complainedAtMs = -Infinity;
 
@@ -76,6 +79,7 @@ export class LookupPeer {
   constructor(address: string, host: LookupPeerHost) {
     this.address = address;
     this.#host = host;
+    this.introduced = new Promise((resolve) => this.#settleIntroduction = resolve);
     this.done = this.#run();
   }
 
@@ -128,6 +132,7 @@ export class LookupPeer {
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
     } finally {
+      this.#settleIntroduction();
       connection?.close(new Error("connection given up"));
       this.#connection = undefined;
     }
@@ -136,6 +141,7 @@ export class LookupPeer {
   async #announce(connection: LookupConnection): Promise<void> {
     const reply = await connection.identify(this.#host.announcement());
     this.info = parseInfo(reply);
+    this.#settleIntroduction();
     if (this.info.httpAddress === undefined) {
       this.#host.logger.error(`LOOKUPD(${this.address}): lookupd announces no address for its HTTP API`);
     }

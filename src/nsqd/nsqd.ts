@@ -53,7 +53,13 @@ export async function runNsqd(
   const listener = listen(options.tcpAddress);
   const pool = new BufferPool(MAX_IDLE_BUFFER_BYTES);
   const { persistence, broker, metadata } = openBroker(options, directory, fileSystem, pool, logger);
-  await takeOver(broker, persistence, fileSystem, directory, logger);
+  try {
+    await takeOver(broker, persistence, fileSystem, directory, logger);
+  } catch (cause) {
+    throw new StartupError(`failed to take over the queues in ${directory} - ${(cause as Error).message}`, {
+      cause,
+    });
+  }
   writeMetadata(metadata);
   persistence.onMetadataChange = (now) => metadata.changed(now);
 

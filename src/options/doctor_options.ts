@@ -25,7 +25,7 @@ export const doctorOptions = [
     group: "Addresses",
     kind: "string list",
     default: [],
-    help: "host:port of the HTTP API of a lookupd whose nodes are checked; may be repeated",
+    help: "host:port of the HTTP API of a lookupd whose nodes are checked",
   },
   {
     name: "nsqd-http-address",
@@ -33,7 +33,7 @@ export const doctorOptions = [
     group: "Addresses",
     kind: "string list",
     default: [],
-    help: "host:port of the HTTP API of an nsqd that is expected to be registered; may be repeated",
+    help: "host:port of the HTTP API of an nsqd that is expected to be registered",
   },
 ] as const satisfies OptionTable;
 

@@ -263,7 +263,7 @@ export class CommitLog {
     await current.sync();
     if (this.#isDirectoryUnsynced) {
       this.#isDirectoryUnsynced = false;
-      this.syncDirectory();
+      await this.syncDirectory();
     }
     this.#unsynced = this.#unsynced.filter((file) => !older.includes(file));
     for (const file of older) file.closeWriter();
@@ -276,6 +276,25 @@ export class CommitLog {
     this.statistics.syncs++;
     this.statistics.lastSyncMs = tookMs;
     this.statistics.longestSyncMs = Math.max(this.statistics.longestSyncMs, tookMs);
+  }
+
+  /** True after a roll, until the snapshot in the new file is on the disk. */
+  get isInsecure(): boolean {
+    return this.#current!.number > this.#safeNumber;
+  }
+
+  /**
+   * Puts the start of the current file on the disk, and with it the snapshot that makes older files dispensable.
+   * Done right after a roll there is little else in it to write.
+   */
+  async secure(): Promise<void> {
+    const current = this.#current!;
+    await current.sync();
+    if (this.#isDirectoryUnsynced) {
+      this.#isDirectoryUnsynced = false;
+      await this.syncDirectory();
+    }
+    this.#safeNumber = Math.max(this.#safeNumber, current.number);
   }
 
   // ---- files --------------------------------------------------------------------------------
@@ -343,8 +362,8 @@ export class CommitLog {
   }
 
   /** Makes entries of new and removed files durable. */
-  syncDirectory(): void {
-    this.#fileSystem.syncDirectory(this.#options.directory);
+  syncDirectory(): Promise<void> {
+    return this.#fileSystem.syncDirectory(this.#options.directory);
   }
 
   /** Removes the files in which nothing is wanted; `keepSpare` allows one of them to be kept for reuse. */
@@ -354,7 +373,8 @@ export class CommitLog {
       const file = files[i];
       if (file.liveBytes > 0 || file === this.#current || file === this.#kept || !file.finished) continue;
       if (file.kind === "log" && file.number >= this.#safeNumber) continue;
-      if (this.#unsynced.includes(file)) continue;
+      // Not synced perhaps, but nothing in it is wanted: its bytes need never reach the disk.
+      this.#unsynced = this.#unsynced.filter((unsynced) => unsynced !== file);
       files.splice(i, 1);
       file.close();
       const spare = this.#path(SPARE_NAME);

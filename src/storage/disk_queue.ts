@@ -2,12 +2,16 @@
  * Reads the disk queues that the original nsqd leaves: `<name>.diskqueue.NNNNNN.dat` and `….meta.dat`.
  *
  * A data file is a row of records, each an int32 length and timestamp (8), attempts (2), id (16), body. There
- * is no checksum, so a record counts as sound when its length fits the file and its id is 16 hex digits. After a
- * damaged stretch the next sound record is searched for.
+ * is no checksum, so a record counts as sound when its length fits the file, its id is 16 hex digits, and what
+ * follows does not tell that the length is wrong. After a damaged stretch the next sound record is searched for.
+ * A flipped bit in a body cannot be seen.
  *
  * The meta file is text: `depth\nreadFile,readPosition\nwriteFile,writePosition\n`.
+ *
+ * Files are read in windows, since the original was free to make them larger than memory.
  */
-import { type FileSystem, readWhole } from "./file_system.ts";
+import { type Buffer, wrapBuffer } from "../buffers/buffer_pool.ts";
+import { type FileHandle, type FileSystem, readAllSync, readWhole } from "./file_system.ts";
 
 /** One queue of the original, and its files. */
 export interface DiskQueue {
@@ -22,9 +26,11 @@ export interface DiskQueue {
   readPosition: number;
   /** Names of all its files, the read and the damaged ones too. */
   files: string[];
+  /** False when there is a meta file that cannot be understood: then all there is counts as unread. */
+  isMetaSound: boolean;
 }
 
-/** A record as it lies in `bytes`. */
+/** A record as it lies in the source of its batch. */
 export interface DiskQueueRecord {
   timestampHigh: number;
   timestampLow: number;
@@ -32,13 +38,27 @@ export interface DiskQueueRecord {
   attempts: number;
   bodyStart: number;
   bodyBytes: number;
-  /** Offset behind the record. */
+}
+
+/** Consecutive records of one data file, and the damage before them. */
+export interface DiskQueueBatch {
+  /** Holds the bodies until the next batch is read. */
+  source: Buffer;
+  records: DiskQueueRecord[];
+  /** Stretches of the file in which no sound record begins. */
+  damaged: { from: number; to: number }[];
+  /** Offset in the file where the next batch starts. */
   end: number;
 }
 
 const FILE_NAME = /^(.+)\.diskqueue\.(?:(\d{6,})\.dat|meta\.dat)(\.bad|\..*\.tmp)?$/;
 /** Timestamp, attempts and id. */
 const RECORD_HEADER_BYTES = 26;
+/** With the length before it: what there is of a record with an empty body. */
+const MIN_RECORD_BYTES = 4 + RECORD_HEADER_BYTES;
+const ID_AT = 14;
+/** Bytes read at once in the search for a sound record. */
+const SEARCH_BYTES = 1 << 18;
 
 /** The name of data file `number` of a queue. */
 export function dataFileName(queue: string, number: number): string {
@@ -60,6 +80,7 @@ export function findDiskQueues(fileSystem: FileSystem, directory: string): DiskQ
       fileNumbers: [],
       readPosition: 0,
       files: [],
+      isMetaSound: true,
     };
     queues.set(name, queue);
     queue.files.push(file);
@@ -76,34 +97,125 @@ function applyMeta(fileSystem: FileSystem, directory: string, queue: DiskQueue):
   if (!fileSystem.exists(path)) return;
   const text = new TextDecoder().decode(readWhole(fileSystem, path));
   const match = /^-?\d+\n(\d+),(\d+)\n\d+,\d+\n/.exec(text);
-  if (match === null) return;
+  if (match === null) {
+    queue.isMetaSound = false;
+    return;
+  }
   const readFile = Number(match[1]);
   queue.fileNumbers = queue.fileNumbers.filter((number) => number >= readFile);
   if (queue.fileNumbers[0] === readFile) queue.readPosition = Number(match[2]);
 }
 
-/** The record at `at`, or null when there is no sound one. */
-export function readDiskQueueRecord(bytes: Uint8Array, view: DataView, at: number): DiskQueueRecord | null {
-  if (at + 4 + RECORD_HEADER_BYTES > bytes.length) return null;
-  const length = view.getInt32(at);
-  if (length <= RECORD_HEADER_BYTES || at + 4 + length > bytes.length) return null;
-  for (let i = at + 14; i < at + 30; i++) if (!isHexDigit(bytes[i])) return null;
-  return {
-    timestampHigh: view.getUint32(at + 4),
-    timestampLow: view.getUint32(at + 8),
-    attempts: view.getUint16(at + 12),
-    bodyStart: at + 4 + RECORD_HEADER_BYTES,
-    bodyBytes: length - RECORD_HEADER_BYTES,
-    end: at + 4 + length,
-  };
+/** One data file, read batch by batch. */
+export class DiskQueueFile {
+  readonly sizeBytes: number;
+  readonly #file: FileHandle;
+  #window: Buffer = wrapBuffer(new Uint8Array(0));
+  /** Offset of the window in the file. */
+  #windowAt = 0;
+  readonly #header = wrapBuffer(new Uint8Array(MIN_RECORD_BYTES));
+
+  /** @throws when the file cannot be opened */
+  constructor(fileSystem: FileSystem, path: string) {
+    this.#file = fileSystem.open(path, "read");
+    this.sizeBytes = this.#file.sizeSync();
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  /**
+   * Reads records from offset `from` on, about `maxBytes` of them and at least one unless the rest is damaged.
+   *
+   * @throws when the disk refuses
+   */
+  readBatch(from: number, maxBytes: number): DiskQueueBatch {
+    const damaged: DiskQueueBatch["damaged"] = [];
+    let start = from;
+    while (start < this.sizeBytes && !this.#isSound(start)) start = this.#findNext(start + 1);
+    if (start > from) damaged.push({ from, to: start });
+    const records: DiskQueueRecord[] = [];
+    if (start >= this.sizeBytes) return { source: this.#window, records, damaged, end: this.sizeBytes };
+    this.#load(start, Math.max(maxBytes, 4 + this.#lengthAt(start)));
+    const { view } = this.#window;
+    let at = 0;
+    // What follows a damaged stretch is for the next batch.
+    while (start + at < this.sizeBytes && (at === 0 || this.#isSound(start + at))) {
+      if (at + MIN_RECORD_BYTES > view.byteLength) break;
+      const length = view.getInt32(at);
+      if (at + 4 + length > view.byteLength) break;
+      records.push({
+        timestampHigh: view.getUint32(at + 4),
+        timestampLow: view.getUint32(at + 8),
+        attempts: view.getUint16(at + 12),
+        bodyStart: at + MIN_RECORD_BYTES,
+        bodyBytes: length - RECORD_HEADER_BYTES,
+      });
+      at += 4 + length;
+    }
+    return { source: this.#window, records, damaged, end: start + at };
+  }
+
+  /** Whether a record begins at `at` of which nothing tells that it is damaged. */
+  #isSound(at: number): boolean {
+    const length = this.#lengthAt(at);
+    if (length < 0) return false;
+    const end = at + 4 + length;
+    if (end === this.sizeBytes || this.#lengthAt(end) >= 0) return true;
+    // The next record is damaged, or the length of this one is: then a record begins too early or too soon after.
+    const next = this.#findNext(at + 1);
+    return next >= end && (next === this.sizeBytes || next - end >= MIN_RECORD_BYTES);
+  }
+
+  /** The length of what looks like a record at `at`, or -1. */
+  #lengthAt(at: number): number {
+    if (at + MIN_RECORD_BYTES > this.sizeBytes) return -1;
+    const inWindow = at - this.#windowAt;
+    if (inWindow >= 0 && inWindow + MIN_RECORD_BYTES <= this.#window.bytes.length) {
+      return recordLength(this.#window, inWindow, this.sizeBytes - at);
+    }
+    this.#readInto(this.#header.bytes, at);
+    return recordLength(this.#header, 0, this.sizeBytes - at);
+  }
+
+  /** The offset of the next thing that looks like a record, or the end of the file. */
+  #findNext(from: number): number {
+    const buffer = wrapBuffer(new Uint8Array(SEARCH_BYTES));
+    for (let at = from; at + MIN_RECORD_BYTES <= this.sizeBytes;) {
+      const end = this.#readInto(buffer.bytes, at) - MIN_RECORD_BYTES;
+      for (let i = 0; i <= end; i++) {
+        if (recordLength(buffer, i, this.sizeBytes - at - i) >= 0) return at + i;
+      }
+      at += end + 1;
+    }
+    return this.sizeBytes;
+  }
+
+  #load(at: number, byteLength: number): void {
+    const bytes = new Uint8Array(Math.min(byteLength, this.sizeBytes - at));
+    this.#readInto(bytes, at);
+    this.#window = wrapBuffer(bytes);
+    this.#windowAt = at;
+  }
+
+  /** @returns how many bytes there were; fewer than asked for only at the end of the file */
+  #readInto(bytes: Uint8Array, at: number): number {
+    this.#file.seekSync(at);
+    const read = readAllSync(this.#file, bytes);
+    if (read < Math.min(bytes.length, this.sizeBytes - at)) {
+      throw new Error(`the file ended at ${at + read}, its size was ${this.sizeBytes} bytes`);
+    }
+    return read;
+  }
 }
 
-/** The offset of the next sound record after a damaged stretch, or the end of the file. */
-export function findNextRecord(bytes: Uint8Array, view: DataView, from: number): number {
-  for (let at = from; at + 4 + RECORD_HEADER_BYTES <= bytes.length; at++) {
-    if (readDiskQueueRecord(bytes, view, at) !== null) return at;
-  }
-  return bytes.length;
+/** The length field at `at` when it fits into the `rest` of the file and an id follows, else -1. */
+function recordLength({ bytes, view }: Buffer, at: number, rest: number): number {
+  const length = view.getInt32(at);
+  if (length < RECORD_HEADER_BYTES || 4 + length > rest) return -1;
+  for (let i = at + ID_AT; i < at + MIN_RECORD_BYTES; i++) if (!isHexDigit(bytes[i])) return -1;
+  return length;
 }
 
 function isHexDigit(byte: number): boolean {

@@ -37,7 +37,7 @@ export interface FileSystem {
   removeInBackground(path: string): Promise<void>;
   makeDirectory(path: string): void;
   /** Makes created, renamed and removed entries durable. */
-  syncDirectory(path: string): void;
+  syncDirectory(path: string): Promise<void>;
 }
 
 /** Files of the process are private, as those of the original are. */
@@ -78,10 +78,10 @@ export const denoFileSystem: FileSystem = {
   remove: (path) => Deno.removeSync(path),
   removeInBackground: (path) => Deno.remove(path),
   makeDirectory: (path) => Deno.mkdirSync(path, { recursive: true, mode: 0o700 }),
-  syncDirectory(path) {
-    const directory = Deno.openSync(path, { read: true });
+  async syncDirectory(path) {
+    const directory = await Deno.open(path, { read: true });
     try {
-      directory.syncSync();
+      await directory.sync();
     } finally {
       directory.close();
     }

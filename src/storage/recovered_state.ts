@@ -41,8 +41,14 @@ export class RecoveredState {
   readonly channels = new Map<number, { topic: RecoveredTopic; channel: RecoveredChannel }>();
   /** How far each queue of the original was taken over. */
   readonly imported = new Map<string, { fileNumber: number; position: number }>();
+  /**
+   * Set behind a damaged stretch, until the next snapshot: a position takes all before it for finished but the
+   * exceptions that were told, and some may have been told in the stretch.
+   */
+  ignoresPositions = false;
 
   clear(): void {
+    this.ignoresPositions = false;
     this.topics.clear();
     this.channels.clear();
     this.imported.clear();
@@ -91,9 +97,10 @@ export class RecoveredState {
         });
         return;
       case "imported":
-        this.imported.set(record.queue, { fileNumber: record.fileNumber, position: record.position });
+        this.#noteImported(record);
         return;
       default: {
+        if (record.type === "position" && this.ignoresPositions) return;
         const channel = this.channels.get(record.channel)?.channel;
         if (channel !== undefined) applyToChannel(channel, record);
       }
@@ -105,6 +112,11 @@ export class RecoveredState {
     const { topic: number, name, endSeq, releasedSeq } = record, existing = this.topics.get(number);
     if (existing !== undefined) existing.endSeq = Math.max(existing.endSeq, endSeq);
     else this.topics.set(number, { number, name, endSeq, releasedSeq, delayed: [], channels: new Map() });
+  }
+
+  #noteImported({ queue, fileNumber, position }: StateRecord & { type: "imported" }): void {
+    if (fileNumber === 0 && position === 0) this.imported.delete(queue);
+    else this.imported.set(queue, { fileNumber, position });
   }
 
   #deleteTopic(number: number): void {
@@ -149,8 +161,11 @@ function applyToChannel(channel: RecoveredChannel, record: ChannelRecord): void 
     case "channel emptied":
       channel.cursorSeq = record.cursorSeq;
       channel.runs = [];
-      channel.exceptions.clear();
-      channel.doneAhead = [];
+      // What was not released is kept, and with it when it is due.
+      for (const seq of channel.exceptions.keys()) {
+        if (seq < record.cursorSeq) channel.exceptions.delete(seq);
+      }
+      channel.doneAhead = channel.doneAhead.filter((range) => range.to > record.cursorSeq);
       return;
     case "position":
       channel.cursorSeq = record.cursorSeq;

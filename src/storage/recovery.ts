@@ -64,7 +64,8 @@ interface FoundFile {
 
 /** What reading a file through found. */
 interface Scan {
-  items: { header: BlockHeader; at: number }[];
+  /** Sound blocks; `isBehindDamage` is set for the first one behind a damaged stretch. */
+  items: { header: BlockHeader; at: number; isBehindDamage: boolean }[];
   bytes: Uint8Array;
   view: DataView;
   /** End of the last sound block. */
@@ -119,7 +120,7 @@ function scanFile(fileSystem: FileSystem, file: FoundFile, warnings: string[]): 
   const bytes = readWhole(fileSystem, file.path),
     view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const items: Scan["items"] = [];
-  let at = 0, end = 0, beganAt = -1, snapshot: Scan["snapshot"] = null;
+  let at = 0, end = 0, beganAt = -1, snapshot: Scan["snapshot"] = null, isBehindDamage = false;
   while (at + BLOCK_HEADER_BYTES <= bytes.length) {
     const header = decodeBlock(bytes, view, at, file.number);
     if (header === null) {
@@ -128,9 +129,11 @@ function scanFile(fileSystem: FileSystem, file: FoundFile, warnings: string[]): 
       beganAt = -1;
       keepDamaged(fileSystem, file, bytes.subarray(at, next), at, warnings);
       at = next;
+      isBehindDamage = true;
       continue;
     }
-    items.push({ header, at });
+    items.push({ header, at, isBehindDamage });
+    isBehindDamage = false;
     if (header.kind === KIND_STATE) {
       if ((header.flags & FLAG_SNAPSHOT_BEGIN) !== 0) beganAt = items.length - 1;
       if ((header.flags & FLAG_SNAPSHOT_END) !== 0 && beganAt >= 0) {
@@ -205,6 +208,7 @@ function replay(fileSystem: FileSystem, found: FoundFile, scan: Scan, recovery: 
   const { items, snapshot } = scan;
   for (let i = 0; i < items.length; i++) {
     const { header, at } = items[i], dataAt = at + BLOCK_HEADER_BYTES + header.extraBytes;
+    if (items[i].isBehindDamage) recovery.state.ignoresPositions = true;
     if (header.kind === KIND_STATE) {
       // Of a torn or damaged snapshot nothing is applied: another one and all changes since are complete.
       const isPart = (header.flags & SNAPSHOT_FLAGS) !== 0;

@@ -26,7 +26,7 @@ export type StateRecord =
   | { type: "done ahead"; channel: number; from: number; to: number }
   /** A record that is not released yet and will be deferred then. */
   | { type: "delayed"; topic: number; seq: number; delayMs: number; publishedMs: number }
-  /** Messages of a queue of the original before this place are in the log. */
+  /** Messages of a queue of the original before this place are in the log; at 0, 0 it was moved away. */
   | { type: "imported"; queue: string; fileNumber: number; position: number };
 
 const TYPES: readonly StateRecord["type"][] = [

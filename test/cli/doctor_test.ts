@@ -116,6 +116,19 @@ Deno.test("runChecks() names --broadcast-address when a node elsewhere announces
   assert.match(adviceOf(results, "resolve"), /--broadcast-address/);
 });
 
+Deno.test("runChecks() tells that a loopback address works on this machine only", async () => {
+  await using servers = new Servers();
+  const results = await check([servers.lookupd(servers.nsqd())]);
+  assert.equal(results[1].detail, "is a loopback address, for this machine only");
+});
+
+Deno.test("runChecks() warns of a lookupd that lists no nodes", async () => {
+  await using servers = new Servers();
+  const results = await check([servers.lookupd()]);
+  assert.deepEqual(summary(results), ["warn lookupd http"]);
+  assert.match(adviceOf(results, "http"), /--lookupd-tcp-address/);
+});
+
 Deno.test("runChecks() names the port flags and the listening addresses when a port is closed", async () => {
   await using servers = new Servers();
   const results = await check([
@@ -123,6 +136,10 @@ Deno.test("runChecks() names the port flags and the listening addresses when a p
   ]);
   assert.deepEqual(summary(results).slice(2), ["FAIL nsqd tcp", "FAIL nsqd http"]);
   assert.match(adviceOf(results, "tcp"), /--tcp-address.*--broadcast-tcp-port \(announced is 1\)/);
+  assert.deepEqual(results.slice(2).map(({ detail }) => detail), [
+    "Connection refused",
+    "Connection refused",
+  ]);
   assert.match(adviceOf(results, "http"), /--http-address.*--broadcast-http-port \(announced is 2\)/);
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runUntilStopped, type Service, type SignalSource } from "../../src/cli/signals.ts";
+import { runUntilStopped, type Service, type SignalSource, withoutEchoes } from "../../src/cli/signals.ts";
 import { Logger } from "../../src/log/logger.ts";
 
 /** Signals that the test sends. */
@@ -100,4 +100,15 @@ Deno.test("runUntilStopped() logs why the service failed and resolves with 1", a
   assert.equal(await exitCode, 1);
   assert.match(lines.at(-1)!, /^FATAL: .*listener is gone$/);
   assert.equal(signals.isListening, false);
+});
+
+Deno.test("withoutEchoes() takes a signal that comes twice at once for one, as after Ctrl-C in a task", () => {
+  const handled: string[] = [];
+  let nowMs = 0;
+  const handle = withoutEchoes((signal) => handled.push(`${signal} at ${nowMs}`), () => nowMs);
+  for (const [signal, atMs] of [["SIGINT", 0], ["SIGINT", 1], ["SIGTERM", 2], ["SIGINT", 300]] as const) {
+    nowMs = atMs;
+    handle(signal);
+  }
+  assert.deepEqual(handled, ["SIGINT at 0", "SIGTERM at 2", "SIGINT at 300"]);
 });

@@ -65,7 +65,7 @@ Deno.test("Recovery takes the state before a snapshot that the death of the proc
   const snapshot = whole.fileSystem.content(newest);
   await whole.bury();
   assert.ok(snapshot.length > 2 << 20, "the snapshot has several blocks");
-  for (let length = 0; length < snapshot.length; length += 300_000) {
+  for (let length = 0; length < snapshot.length; length += 700_000) {
     const torn = files.afterKill();
     torn.put(newest, snapshot.slice(0, length));
     const node = start(torn, clock);

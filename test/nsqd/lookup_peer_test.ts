@@ -281,12 +281,14 @@ function serveChannels(
 
 async function channelsFrom(
   answers: ((request: Request) => Response | Promise<Response>)[],
+  prepare: (loop: LookupLoop) => Promise<void> = (loop) =>
+    until(() => loop.peers.every((peer) => peer.isConnected)),
 ): Promise<string[]> {
   const https = answers.map(serveChannels);
   const lookupds = https.map((http) => new TestLookupd(http.addr.port));
   const loop = newLoop(new FakeRegistry());
   loop.setPeers(lookupds.map(({ address }) => address));
-  await until(() => loop.peers.every((peer) => peer.isConnected));
+  await prepare(loop);
   const channels = await loop.lookupTopicChannels("orders#ephemeral");
   await loop.stop();
   for (const lookupd of lookupds) await lookupd.stop();
@@ -316,6 +318,15 @@ Deno.test("LookupLoop.lookupTopicChannels() goes on without lookupds that fail",
     () => Response.json({ channels: "a" }),
     () => new Response("x".repeat(2 << 20)),
   ]);
+  assert.deepEqual(channels, ["a"]);
+});
+
+Deno.test("LookupLoop.lookupTopicChannels() that is asked before the first connection stands waits for it", async () => {
+  const channels = await channelsFrom([() => Response.json({ channels: ["a"] })], (loop) => {
+    loop.setPeers([...loop.addresses, "127.0.0.1:1"]);
+    assert.equal(loop.peers.some((peer) => peer.isConnected), false);
+    return Promise.resolve();
+  });
   assert.deepEqual(channels, ["a"]);
 });
 

@@ -15,8 +15,13 @@ import {
   propertyName,
 } from "../../src/options/option.ts";
 import { findRangeFault } from "../../src/options/range.ts";
+import { standaloneOptions } from "../../src/options/standalone_options.ts";
 
-const tables: Record<string, OptionTable> = { nsqd: nsqdOptions, nsqlookupd: lookupdOptions };
+const tables: Record<string, OptionTable> = {
+  nsqd: nsqdOptions,
+  nsqlookupd: lookupdOptions,
+  standalone: standaloneOptions,
+};
 const machine: Machine = { hostname: () => "vm", memoryBytes: () => 2 ** 33 };
 
 /** The text of each kind of value that differs from the defaults, and the value. */
@@ -168,4 +173,19 @@ Deno.test("the default of mem-limit is a sixteenth of the memory, within its bou
   for (const [memory, limit] of table) {
     assert.equal(defaultOf(option, { ...machine, memoryBytes: () => memory }), limit);
   }
+});
+
+Deno.test("the options of standalone are those of nsqd and lookupd, but for the announced host", () => {
+  const byName = new Map<string, Option>(standaloneOptions.map((option) => [option.name, option]));
+  for (const option of nsqdOptions) {
+    if (option.name !== "broadcast-address") assert.equal(byName.get(option.name), option);
+  }
+  assert.deepEqual(defaultOf(byName.get("broadcast-address")!, machine), ["127.0.0.1"]);
+  for (const option of lookupdOptions) {
+    const own = byName.get(`lookupd-listen-${option.name}`) ?? byName.get(option.name);
+    assert.equal(own?.kind, option.name === "broadcast-address" ? "string list" : option.kind, option.name);
+  }
+  const listensAt = (name: string) => defaultOf(byName.get(name)!, machine);
+  assert.equal(listensAt("lookupd-listen-tcp-address"), "0.0.0.0:4160");
+  assert.equal(listensAt("lookupd-listen-http-address"), "0.0.0.0:4161");
 });

@@ -220,5 +220,7 @@ export class MemoryFileSystem implements FileSystem {
 
   makeDirectory(): void {}
 
-  syncDirectory(): void {}
+  syncDirectory(): Promise<void> {
+    return Promise.resolve();
+  }
 }

@@ -3,6 +3,7 @@ import { Logger } from "../../src/log/logger.ts";
 import { type RunningNsqd, runNsqd } from "../../src/nsqd/nsqd.ts";
 import { resolveOptions } from "../../src/options/merge.ts";
 import { type NsqdOptions, nsqdOptions } from "../../src/options/nsqd_options.ts";
+import type { FileSystem } from "../../src/storage/file_system.ts";
 
 export interface TestNsqd extends AsyncDisposable {
   readonly nsqd: RunningNsqd;
@@ -21,14 +22,25 @@ function optionsOf(flags: string[]): NsqdOptions {
   return resolved.values;
 }
 
-/** Starts an nsqd with `flags` on `directory`, or on a fresh one that is removed at the end. */
-export async function startNsqd(flags: string[] = [], directory?: string): Promise<TestNsqd> {
+export interface TestSurroundings {
+  /** The data path, which stays; a fresh one is removed at the end. */
+  directory?: string;
+  /** Stands in for the machine's files. */
+  fileSystem?: FileSystem;
+}
+
+/** Starts an nsqd with `flags`. */
+export async function startNsqd(
+  flags: string[] = [],
+  { directory, fileSystem }: TestSurroundings = {},
+): Promise<TestNsqd> {
   const path = directory ?? await Deno.makeTempDir({ prefix: "nsqd-test-" });
   const lines: string[] = [];
   const logger = new Logger("debug", "", (line) => lines.push(line));
   const nsqd = await runNsqd(
     optionsOf(["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0", `--data-path=${path}`, ...flags]),
     logger,
+    fileSystem,
   );
   const portOf = (address: string) => Number(address.slice(address.lastIndexOf(":") + 1));
   const httpPort = portOf(nsqd.httpAddress);

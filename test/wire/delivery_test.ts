@@ -1,30 +1,8 @@
 /** Transcripts of what consumers get: attempts, order of states, limits, time, and what a restart keeps. */
 import assert from "node:assert/strict";
-import { startNsqd, type TestNsqd } from "../support/running_nsqd.ts";
+import { startNsqd } from "../support/running_nsqd.ts";
+import { channelStats, until } from "./observe.ts";
 import { bytes, mpub, WireClient, withBody } from "./wire_client.ts";
-
-interface ChannelStats {
-  depth: number;
-  in_flight_count: number;
-  deferred_count: number;
-  message_count: number;
-  requeue_count: number;
-  timeout_count: number;
-}
-
-async function channelStats(server: TestNsqd, topic: string, channel: string): Promise<ChannelStats> {
-  const text = await server.http("GET", `/stats?format=json&topic=${topic}&channel=${channel}`);
-  return JSON.parse(text).topics[0].channels[0];
-}
-
-/** Waits until `condition` holds; statistics follow commands that have no answer. */
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + 20_000;
-  while (!await condition()) {
-    assert.ok(performance.now() < deadlineMs, `${what} did not come true`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 Deno.test("nsqd gives the first channel the backlog of its topic, and later ones what comes after", async () => {
   await using server = await startNsqd();
@@ -54,14 +32,14 @@ Deno.test("nsqd never has more in flight than RDY, and takes FIN, REQ and TOUCH 
   using consumer = await WireClient.open(server.tcpPort);
   await consumer.subscribe("t", "c", 2);
   const first = await consumer.message(), second = await consumer.message();
-  assert.equal((await channelStats(server, "t", "c")).in_flight_count, 2);
+  assert.equal((await channelStats(server)).in_flight_count, 2);
   await consumer.send(`FIN ${first.id}\n`);
   const third = await consumer.message();
   assert.equal(third.body, "3");
   assert.equal(await consumer.ask("CLS\n"), "response CLOSE_WAIT");
   await consumer.send(`RDY 10\nTOUCH ${second.id}\nREQ ${second.id} 0\nFIN ${third.id}\n`);
   await until("the answers after CLS", async () => {
-    const stats = await channelStats(server, "t", "c");
+    const stats = await channelStats(server);
     return stats.in_flight_count === 0 && stats.depth === 3 && stats.requeue_count === 1;
   });
   using next = await WireClient.open(server.tcpPort);
@@ -97,7 +75,7 @@ Deno.test("nsqd redelivers a message whose timeout passed, and refuses the late 
   const again = await consumer.message();
   assert.ok(performance.now() - subscribedAtMs >= 1000, "it came before its timeout");
   assert.deepEqual([again.id, again.attempts, again.timestampNs], [first.id, 2, first.timestampNs]);
-  assert.equal((await channelStats(server, "t", "c")).timeout_count, 1);
+  assert.equal((await channelStats(server)).timeout_count, 1);
   await consumer.send(`FIN ${again.id}\n`);
   assert.match(await consumer.ask(`FIN ${again.id}\n`), /^error E_FIN_FAILED .* failed ID not in flight$/);
 });
@@ -143,7 +121,7 @@ Deno.test("nsqd takes commands split at any byte, and many in one piece", async 
       }
     }
     assert.deepEqual(bodies.sort(), ["one", "three", "two"], `cut at ${cut}`);
-    await until("the FINs", async () => (await channelStats(server, "t", "c")).in_flight_count === 0);
+    await until("the FINs", async () => (await channelStats(server)).in_flight_count === 0);
   }
 });
 
@@ -206,7 +184,7 @@ Deno.test("nsqd keeps attempts, due times and paused flags through a clean stop"
   try {
     let dueAtMs = 0;
     {
-      await using server = await startNsqd([], directory);
+      await using server = await startNsqd([], { directory });
       using consumer = await WireClient.open(server.tcpPort);
       await consumer.subscribe("t", "c", 10);
       using producer = await WireClient.open(server.tcpPort);
@@ -222,8 +200,8 @@ Deno.test("nsqd keeps attempts, due times and paused flags through a clean stop"
       dueAtMs = performance.now() + 1500;
       await server.http("POST", "/channel/pause?topic=t&channel=c");
     }
-    await using server = await startNsqd([], directory);
-    const stats = await channelStats(server, "t", "c") as ChannelStats & { paused: boolean };
+    await using server = await startNsqd([], { directory });
+    const stats = await channelStats(server);
     assert.deepEqual([stats.paused, stats.depth, stats.deferred_count], [true, 2, 1]);
     await server.http("POST", "/channel/unpause?topic=t&channel=c");
     using consumer = await WireClient.open(server.tcpPort);

@@ -51,7 +51,10 @@ export function mpub(topic: string, bodies: string[]): Uint8Array {
 
 export class WireClient implements Disposable {
   readonly #conn: Deno.Conn;
-  #buffer: Uint8Array = new Uint8Array(0);
+  /** What was received and is no frame yet: [start, end). */
+  #buffer = new Uint8Array(4096);
+  #start = 0;
+  #end = 0;
 
   private constructor(conn: Deno.Conn) {
     this.#conn = conn;
@@ -72,27 +75,38 @@ export class WireClient implements Disposable {
   /** The next frame; null when the server closed the connection. */
   async frame(): Promise<Frame | null> {
     for (;;) {
-      const view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.#buffer.length);
-      if (view.byteLength >= 8 && view.byteLength >= 4 + view.getInt32(0)) {
-        const end = 4 + view.getInt32(0), data = this.#buffer.slice(8, end);
-        const frame = { type: view.getInt32(4), data, text: decoder.decode(data) };
-        this.#buffer = this.#buffer.slice(end);
-        return frame;
+      const held = this.#end - this.#start;
+      const view = new DataView(this.#buffer.buffer, this.#start, held);
+      if (held >= 8 && held >= 4 + view.getInt32(0)) {
+        const end = this.#start + 4 + view.getInt32(0), data = this.#buffer.slice(this.#start + 8, end);
+        this.#start = end;
+        return { type: view.getInt32(4), data, text: decoder.decode(data) };
       }
       if (!await this.#fill()) return null;
     }
   }
 
+  #space(): Uint8Array {
+    const held = this.#end - this.#start;
+    if (held > this.#buffer.length >> 1) {
+      const grown = new Uint8Array(this.#buffer.length * 2);
+      grown.set(this.#buffer.subarray(this.#start, this.#end));
+      this.#buffer = grown;
+    } else this.#buffer.copyWithin(0, this.#start, this.#end);
+    this.#start = 0;
+    this.#end = held;
+    return this.#buffer.subarray(held);
+  }
+
   async #fill(): Promise<boolean> {
-    const chunk = new Uint8Array(65_536);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${LIMIT_MS} ms`)), LIMIT_MS);
     });
     try {
-      const read = await Promise.race([this.#conn.read(chunk), late]);
+      const read = await Promise.race([this.#conn.read(this.#space()), late]);
       if (read === null) return false;
-      this.#buffer = bytes(this.#buffer, chunk.subarray(0, read));
+      this.#end += read;
       return true;
     } catch (error) {
       // Bytes that the server did not read turn its close into a reset.
