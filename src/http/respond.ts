@@ -12,10 +12,12 @@ export type Style = "v1" | "plain";
 /** JSON that is encoded already. */
 export class EncodedJson {
   readonly body: BodyInit;
+  readonly isGzip: boolean;
 
-  /** @param body belongs to the response from here on, and must not change */
-  constructor(body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>) {
+  /** @param body belongs to the response from here on, and must not change; with `isGzip` it is compressed */
+  constructor(body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>, isGzip = false) {
     this.body = body;
+    this.isGzip = isGzip;
   }
 }
 
@@ -28,6 +30,10 @@ const JSON_TYPE: [string, string] = ["Content-Type", "application/json; charset=
 const PLAIN_TEXT: ResponseInit = { status: 200, headers: [TEXT] };
 const V1_TEXT: ResponseInit = { status: 200, headers: [TEXT, VERSION_HEADER] };
 const V1_JSON: ResponseInit = { status: 200, headers: [JSON_TYPE, VERSION_HEADER] };
+const V1_GZIP: ResponseInit = {
+  status: 200,
+  headers: [JSON_TYPE, VERSION_HEADER, ["Content-Encoding", "gzip"], ["Vary", "Accept-Encoding"]],
+};
 const V1_EMPTY: ResponseInit = { status: 200, headers: [VERSION_HEADER] };
 
 /** Makes the response for the value that a handler returned. */
@@ -38,7 +44,8 @@ export function respond(style: Style, value: unknown): Response {
     return new Response(value as BodyInit, style === "v1" ? V1_TEXT : PLAIN_TEXT);
   }
   if (value === undefined || value === null) return empty(style);
-  return new Response(value instanceof EncodedJson ? value.body : encodeJson(value), V1_JSON);
+  if (value instanceof EncodedJson) return new Response(value.body, value.isGzip ? V1_GZIP : V1_JSON);
+  return new Response(encodeJson(value), V1_JSON);
 }
 
 function empty(style: Style): Response {

@@ -8,8 +8,11 @@
  *
  * Bodies of `/lookup` together hold at most `MAX_LOOKUP_CACHE_LENGTH`; the topics asked for longest
  * ago go first. They are text, because a server copies a body of bytes on the heap for each answer, and
- * that garbage was the most of lookupd's memory.
+ * that garbage was the most of lookupd's memory. A large one is also compressed, in the background, once
+ * a client that takes gzip has asked for it: producers of a topic look alike, so it shrinks some 20 times.
  */
+import { promisify } from "node:util";
+import { constants, gzip, type ZlibOptions } from "node:zlib";
 import { encodeJson } from "../http/respond.ts";
 import type { Producer } from "./producer.ts";
 import type { RegistrationDb, Topic } from "./registration_db.ts";
@@ -23,8 +26,15 @@ const NO_TOMBSTONE_NS = "-6795364578871345152";
 /** Producers in one piece of `/debug`, so that building one takes about a millisecond. */
 const DEBUG_PRODUCERS_PER_PIECE = 2_000;
 
+/** Shorter bodies are not worth compressing, characters. */
+const MIN_GZIP_LENGTH = 64 * 1024;
+
+const compress = promisify(gzip) as (text: string, options: ZlibOptions) => Promise<Uint8Array<ArrayBuffer>>;
+
 interface KeptBody {
   body: string;
+  /** The body compressed; null while it is being made, absent when nobody asked for it. */
+  gzip?: Uint8Array<ArrayBuffer> | null;
   /** Of the topic or database that it shows. */
   revision: number;
   /** From this time on, ms since the epoch, it may no longer be true. */
@@ -53,13 +63,25 @@ export class Answers {
     this.#maxLookupCacheLength = maxLookupCacheLength;
   }
 
-  /** Characters of the kept `/lookup` bodies, nearly all of them one byte. */
+  /** Bytes of the kept `/lookup` bodies, taking a character for one. */
   get lookupCacheLength(): number {
     return this.#lookupLength;
   }
 
   /** The body of `/lookup`, or undefined when there is no such topic. `name` need not be valid. */
   lookup(name: string): string | undefined {
+    return this.#lookup(name)?.body;
+  }
+
+  /** The same for a client that takes gzip; undefined also when it is small or not ready, which nobody waits for. */
+  compressedLookup(name: string): Uint8Array<ArrayBuffer> | undefined {
+    const kept = this.#lookup(name);
+    if (kept === undefined || kept.body.length < MIN_GZIP_LENGTH) return undefined;
+    if (kept.gzip === undefined) this.#compress(name, kept);
+    return kept.gzip ?? undefined;
+  }
+
+  #lookup(name: string): KeptBody | undefined {
     const topic = this.#db.topic(name);
     if (topic === undefined || !topic.isRegistered) return undefined;
     const nowMs = this.#db.nowMs;
@@ -68,13 +90,24 @@ export class Answers {
       this.#lookups.delete(name);
       if (kept.revision === topic.revision && nowMs < kept.staleFromMs) {
         this.#lookups.set(name, kept);
-        return kept.body;
+        return kept;
       }
-      this.#lookupLength -= kept.body.length;
+      this.#lookupLength -= lengthOf(kept);
     }
     const built = buildLookup(this.#db, topic, nowMs);
     this.#keepLookup(name, built);
-    return built.body;
+    return built;
+  }
+
+  /** The compressor works on another thread, and its result is for those who ask later. */
+  #compress(name: string, kept: KeptBody): void {
+    kept.gzip = null;
+    const keep = (bytes: Uint8Array<ArrayBuffer>) => {
+      kept.gzip = bytes;
+      if (this.#lookups.get(name) === kept) this.#addLength(bytes.length);
+    };
+    // A body that cannot be compressed, for want of memory, goes out as it is.
+    compress(kept.body, { level: constants.Z_BEST_SPEED }).then(keep, () => {});
   }
 
   /** The body of `/nodes`. */
@@ -137,11 +170,15 @@ export class Answers {
   #keepLookup(name: string, built: KeptBody): void {
     if (built.body.length > this.#maxLookupCacheLength) return;
     this.#lookups.set(name, built);
-    this.#lookupLength += built.body.length;
+    this.#addLength(built.body.length);
+  }
+
+  #addLength(length: number): void {
+    this.#lookupLength += length;
     for (const [oldest, kept] of this.#lookups) {
       if (this.#lookupLength <= this.#maxLookupCacheLength) return;
       this.#lookups.delete(oldest);
-      this.#lookupLength -= kept.body.length;
+      this.#lookupLength -= lengthOf(kept);
     }
   }
 
@@ -152,6 +189,10 @@ export class Answers {
     this.#nodeJson.set(producer, built);
     return built;
   }
+}
+
+function lengthOf(kept: KeptBody): number {
+  return kept.body.length + (kept.gzip?.length ?? 0);
 }
 
 function isFresh(kept: KeptBody | undefined, revision: number, nowMs: number): kept is KeptBody {

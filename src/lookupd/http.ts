@@ -7,7 +7,7 @@
 import { HttpError } from "../http/errors.ts";
 import type { Query } from "../http/query.ts";
 import { EncodedJson } from "../http/respond.ts";
-import type { Route } from "../http/router.ts";
+import type { RequestContext, Route } from "../http/router.ts";
 import { isValidName } from "../protocol/names.ts";
 import { version } from "../version.ts";
 import type { Answers } from "./answers.ts";
@@ -35,7 +35,7 @@ export function lookupdRoutes(api: LookupdApi): Route[] {
       path: "/channels",
       handle: ({ query }) => new EncodedJson(answers.channels(required(query, "topic"))),
     },
-    { method: "GET", path: "/lookup", handle: ({ query }) => lookup(answers, required(query, "topic")) },
+    { method: "GET", path: "/lookup", handle: (context) => lookup(answers, context) },
     { method: "GET", path: "/nodes", handle: () => new EncodedJson(answers.nodes()) },
     { method: "GET", path: "/debug", handle: () => debug(answers) },
     { method: "GET", path: "/metrics", handle: () => metrics(api) },
@@ -55,7 +55,14 @@ export function lookupdRoutes(api: LookupdApi): Route[] {
   ];
 }
 
-function lookup(answers: Answers, topic: string): EncodedJson {
+/** Not refused with a quality of 0 either. */
+const TAKES_GZIP = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i;
+
+function lookup(answers: Answers, { query, request }: RequestContext): EncodedJson {
+  const topic = required(query, "topic");
+  const takesGzip = TAKES_GZIP.test(request.headers.get("accept-encoding") ?? "");
+  const compressed = takesGzip ? answers.compressedLookup(topic) : undefined;
+  if (compressed !== undefined) return new EncodedJson(compressed, true);
   const body = answers.lookup(topic);
   if (body === undefined) throw new HttpError(404, "TOPIC_NOT_FOUND");
   return new EncodedJson(body);

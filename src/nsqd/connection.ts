@@ -88,6 +88,8 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
   #outputMarked = false;
   #lingering = false;
   #inputEnded = false;
+  /** True while the OK of SUB waits behind that of a publish: it must come before the first message. */
+  #subOkHeld = false;
   #publishTopic: Topic | null = null;
   #publishName = "";
   #publishNameBytes: Uint8Array = new Uint8Array(0);
@@ -218,7 +220,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
   // ---- writing ------------------------------------------------------------------------------
 
   get accepting(): boolean {
-    return !this.#output.writing && this.state !== "ended";
+    return !this.#output.writing && !this.#subOkHeld && this.state !== "ended";
   }
 
   /** Called at the end of a turn in which something was staged. */
@@ -281,12 +283,15 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
   groupCommitted(group: number): void {
     this.#output.releaseHolds(group);
     this.#markOutput();
+    if (!this.#subOkHeld || this.#output.held) return;
+    this.#subOkHeld = false;
+    this.subscription?.channel.wake();
   }
 
   groupFailed(group: number, cause: Error): void {
     if (this.state === "ended") return;
-    this.#output.dropHeld(group);
-    if (!this.#lingering) this.#refuse(errors.publishFailed(this.#publishCommand, cause));
+    // Groups that fail together are dropped together, and answered once.
+    if (this.#output.dropHeld(group)) this.#refuse(errors.publishFailed(this.#publishCommand, cause));
     this.#output.releaseHolds(group);
   }
 
@@ -383,6 +388,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
     }
     this.subscription = channel.subscribe(this, this.settings.msgTimeoutMs, this.settings.sampleRate);
     this.state = "subscribed";
+    this.#subOkHeld = this.#output.held;
     this.#output.response(OK);
     this.#markOutput();
   }
@@ -494,6 +500,8 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
   }
 
   #missedDeadline(): void {
+    // The disk may take longer than a client.
+    if (this.#lingering && this.#output.held) return this.#linger();
     const error = this.#lingering ? null : this.#reader.truncation();
     if (error === null) return this.end("nothing was heard of it in time");
     this.#refuse(error);

@@ -68,6 +68,11 @@ export class Output {
     return this.#staged > 0 || this.#segments.length > 0;
   }
 
+  /** True while something staged waits for a group. */
+  get held(): boolean {
+    return this.#holds.length > 0;
+  }
+
   /** Writes go to `sink` from now on: the connection was upgraded. Nothing may be out. */
   changeSink(sink: Sink): void {
     this.#sink = sink;
@@ -148,12 +153,13 @@ export class Output {
     while (this.#holds.length > 0 && this.#holds[0].group <= group) this.#holds.shift();
   }
 
-  /** `group` failed: what was staged from its first OK on is dropped. */
-  dropHeld(group: number): void {
+  /** `group` failed: what was staged from its first OK on is dropped. False when there is no such OK. */
+  dropHeld(group: number): boolean {
     const hold = this.#holds.find((h) => h.group === group);
-    if (hold === undefined) return;
+    if (hold === undefined) return false;
     this.#staged = hold.at;
     this.#holds = this.#holds.filter((h) => h.group < group);
+    return true;
   }
 
   // ---- writing ------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { gunzipSync } from "node:zlib";
 import { Answers } from "../../src/lookupd/answers.ts";
 import type { Producer } from "../../src/lookupd/producer.ts";
-import { INACTIVE_PRODUCER_TIMEOUT_MS, nodeInfo, TestDb, TOMBSTONE_LIFETIME_MS } from "./fixtures.ts";
+import { INACTIVE_PRODUCER_TIMEOUT_MS, nodeInfo, TestDb, TOMBSTONE_LIFETIME_MS, until } from "./fixtures.ts";
 
 Deno.test("Answers.lookup() has the shape and key order of the captured answer", () => {
   const db = new TestDb();
@@ -177,4 +178,26 @@ Deno.test("Answers.lookup() keeps no more than allowed and drops the oldest", ()
   for (let i = 0; i < 10; i++) answers.lookup(`t${i}`);
   assert.equal(db.builds(() => answers.lookup("t0")), true);
   assert.equal(answers.lookupCacheLength, 3 * length);
+});
+
+Deno.test("Answers.compressedLookup() is ready after the first asker, until something changes", async () => {
+  const db = new TestDb();
+  db.register(db.connect("small"), "small", "");
+  for (let i = 0; i < 400; i++) db.register(db.connect(`node${i}`, 2000 + i), "orders", "");
+  assert.equal(db.answers.compressedLookup("nope"), undefined);
+  assert.equal(db.answers.compressedLookup("small"), undefined, "not worth it");
+  const plainLength = db.answers.lookup("orders")?.length ?? 0;
+  assert.equal(db.answers.compressedLookup("orders"), undefined, "nobody waits for it");
+  await until(() => db.answers.compressedLookup("orders") !== undefined);
+  const compressed = db.answers.compressedLookup("orders") ?? new Uint8Array();
+  assert.equal(gunzipSync(compressed).toString(), db.answers.lookup("orders"));
+  assert.ok(compressed.length < plainLength / 4);
+  assert.equal(
+    db.answers.lookupCacheLength,
+    plainLength + compressed.length + (db.answers.lookup("small")?.length ?? 0),
+  );
+  db.register(db.connect("another", 3000), "orders", "");
+  assert.equal(db.answers.compressedLookup("orders"), undefined);
+  await until(() => db.answers.compressedLookup("orders") !== undefined);
+  assert.match(gunzipSync(db.answers.compressedLookup("orders") ?? "").toString(), /"another"/);
 });

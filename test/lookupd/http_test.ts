@@ -243,3 +243,24 @@ Deno.test("runLookupd() rejects with StartupError when an address is taken or th
     }
   });
 });
+
+Deno.test("/lookup is compressed for those who take gzip, when it is large", async () => {
+  await withLookupd(async (lookupd) => {
+    const nodes: V1Client[] = [];
+    for (let i = 0; i < 400; i++) nodes.push(await lookupd.node(`node${i}`, "orders"));
+    const encodingOf = async (acceptEncoding: string) => {
+      const response = await fetch(`http://127.0.0.1:${lookupd.httpPort}/lookup?topic=orders`, {
+        headers: { "Accept-Encoding": acceptEncoding },
+      });
+      const { producers } = await response.json();
+      assert.equal(producers.length, 400);
+      return response.headers.get("vary");
+    };
+    // fetch() hides the encoding that it undoes, but not what the answer varies by.
+    await until(async () => await encodingOf("gzip") === "Accept-Encoding");
+    assert.equal(await encodingOf("br, gzip;q=0.5"), "Accept-Encoding");
+    assert.equal(await encodingOf("identity"), null);
+    assert.equal(await encodingOf("gzip;q=0, identity"), null);
+    for (const node of nodes) node.close();
+  });
+});

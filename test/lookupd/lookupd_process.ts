@@ -42,6 +42,7 @@ export class LookupdProcess {
     const command = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
+        "--v8-flags=--max-semi-space-size=4",
         "-A",
         MAIN,
         "lookupd",
