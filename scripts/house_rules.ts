@@ -13,7 +13,7 @@ export interface TextFile {
 
 /** Folders and single files of `src/` by layer, the lowest first. A file imports its own layer and those below. */
 const LAYERS: readonly (readonly string[])[] = [
-  ["options", "clock", "log", "version", "buffers"],
+  ["options", "clock", "log", "version", "buffers", "metrics"],
   ["protocol"],
   ["storage"],
   ["broker", "client", "http"],

@@ -24,6 +24,10 @@ export interface BrokerOptions {
   memQueueSize: number;
   /** How often channels with something due are looked at, ms. */
   queueScanInterval: number;
+  /** Percentiles of the time from publish to FIN that are wanted, each in (0, 1]; none by default. */
+  e2eProcessingLatencyPercentile?: readonly number[];
+  /** The window they are taken over, ms. */
+  e2eProcessingLatencyWindowTime?: number;
 }
 
 /** Something with staged output that is written at the end of the turn. */
@@ -40,12 +44,16 @@ export interface BrokerObserver {
 }
 
 const HOUSEKEEPING_MS = 1000;
+const DEFAULT_LATENCY_WINDOW_MS = 600_000;
 
 export class Broker implements TopicHost {
   readonly pool: BufferPool;
   readonly topics = new Map<string, Topic>();
   readonly nodeId: number;
   readonly memQueueSize: number;
+  /** In the order in which they are shown. */
+  readonly latencyPercentiles: readonly number[];
+  readonly latencyWindowMs: number;
   readonly time: Timestamp = { high: 0, low: 0 };
   nowMs: number;
   readonly observers: BrokerObserver[] = [];
@@ -72,6 +80,10 @@ export class Broker implements TopicHost {
     this.pool = pool;
     this.nodeId = options.nodeId;
     this.memQueueSize = options.memQueueSize;
+    this.latencyPercentiles = options.e2eProcessingLatencyPercentile ?? [];
+    this.latencyWindowMs = this.latencyPercentiles.length === 0
+      ? 0
+      : options.e2eProcessingLatencyWindowTime ?? DEFAULT_LATENCY_WINDOW_MS;
     this.#scanIntervalMs = options.queueScanInterval;
     this.#clock = clock;
     this.#store = store;
@@ -235,10 +247,7 @@ export class Broker implements TopicHost {
     this.#housekeepingTimer = undefined;
     for (const topic of this.#active) {
       if (topic.recentlyUsed) topic.recentlyUsed = false;
-      else {
-        topic.trim();
-        this.#active.delete(topic);
-      }
+      else if (topic.trim()) this.#active.delete(topic);
     }
     if (this.#active.size > 0) this.#scheduleHousekeeping();
     else this.pool.trim();
@@ -266,6 +275,8 @@ export class Broker implements TopicHost {
     }
     const channels = new Set([channel]);
     this.#loading.set(segment, channels);
+    // What the disk refuses does not reject: it is tried again or given up. Anything else that is thrown there is a
+    // defect of ours, and ends the process as an unhandled rejection, with all that was answered OK in the log.
     this.#store.load(segment).then(() => {
       this.#loading.delete(segment);
       for (const waiter of channels) waiter.wake();

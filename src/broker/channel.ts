@@ -15,6 +15,7 @@ import type { Segment } from "../storage/segment.ts";
 import { type Chunk, EXCEPTION, FINISHED, FIRST_SLOT, MAX_SLOTS } from "./chunk.ts";
 import { DueHeap, type Exception, newException } from "./exception.ts";
 import { Journal } from "./journal.ts";
+import { LatencyWindow } from "./latency_window.ts";
 import { LogPosition } from "./log_position.ts";
 import { ReadyConsumers } from "./ready_consumers.ts";
 import { RedeliveryQueue } from "./redelivery.ts";
@@ -24,10 +25,11 @@ import type { Topic } from "./topic.ts";
 /** What FIN, REQ and TOUCH can meet. */
 export type Answer = "ok" | "not in flight" | "not owner";
 
-/** Bytes given to one consumer in one turn, so that a firehose does not delay others for long. */
+/**
+ * Bytes given to one consumer at a time, and delivered again by a channel in one turn, so that a firehose does not
+ * delay others for long.
+ */
 const MAX_BYTES_PER_TURN = 1 << 20;
-/** Rounds of sharing out in one turn; more only matter when RDY counts differ much. */
-const MAX_ROUNDS = 4;
 
 export class Channel {
   readonly topic: Topic;
@@ -47,6 +49,7 @@ export class Channel {
   readonly redelivery = new RedeliveryQueue();
   /** What the log on disk does not know yet. */
   readonly journal: Journal;
+  readonly latency: LatencyWindow | null;
 
   /** Released, never delivered, not deferred. */
   waitingCount = 0;
@@ -64,7 +67,8 @@ export class Channel {
   isTimed = false;
   #slots: (Subscription | undefined)[] = [];
   #redeliverNext = true;
-  readonly #ready = new ReadyConsumers();
+  #redeliveryBytesLeft = 0;
+  readonly ready = new ReadyConsumers();
 
   constructor(topic: Topic, name: string, ephemeral: boolean) {
     this.topic = topic;
@@ -73,6 +77,7 @@ export class Channel {
     this.durable = !ephemeral && !topic.ephemeral;
     this.position = new LogPosition(topic);
     this.journal = new Journal(this);
+    this.latency = LatencyWindow.of(topic.host);
   }
 
   /** Messages that wait for a consumer. */
@@ -99,6 +104,7 @@ export class Channel {
     if (at < 0) return;
     this.#takeBack(subscription);
     this.subscriptions.splice(at, 1);
+    this.ready.left(subscription);
     this.#slots[subscription.slot - FIRST_SLOT] = undefined;
     if (this.ephemeral && this.subscriptions.length === 0 && !this.exiting) {
       this.topic.deleteChannel(this.name);
@@ -166,32 +172,6 @@ export class Channel {
     this.#addException(seq, segment, index, attempts, atMs > 0 ? "deferred" : "requeued", atMs).saved = true;
   }
 
-  /** Messages [from, to) of a segment cannot be read any more: they are given up. */
-  lose(segment: Segment, from: number, to: number): void {
-    for (let i = from; i < to; i++) {
-      const seq = segment.seqAt(i);
-      if (segment.seqs === null) this.#setAside(seq);
-      const exception = this.exceptions.get(seq);
-      if (exception === undefined || exception.segment !== segment) continue;
-      if (exception.state === "in flight") this.#release(exception);
-      if (exception.state === "deferred") this.deferredCount--;
-      if (exception.state === "requeued") this.redelivery.remove(exception);
-      this.#endException(exception);
-    }
-    const cursor = this.position.segment;
-    if (segment.seqs !== null || cursor === null || segment.firstSeq < cursor.firstSeq) return;
-    const first = segment === cursor ? Math.max(from, this.position.index) : from;
-    if (first < to) this.waitingCount -= this.finishAhead(segment.firstSeq + first, segment.firstSeq + to);
-  }
-
-  /** Makes message `seq` an exception when it is in flight since its first delivery. */
-  #setAside(seq: number): void {
-    const chunk = this.position.find(seq);
-    if (chunk === null) return;
-    const index = seq - chunk.firstSeq, entry = chunk.entries[index];
-    if (entry >= FIRST_SLOT) this.#makeException(this.#slots[entry - FIRST_SLOT]!, chunk, index, 0);
-  }
-
   // ---- answers ------------------------------------------------------------------------------
 
   /** FIN: the message is done for this channel. */
@@ -205,6 +185,7 @@ export class Channel {
         this.inFlightCount--;
         subscription.inFlight--;
         subscription.finishCount++;
+        this.latency?.finished(chunk.segment, index);
         this.journal.moved();
         if (chunk.finished === chunk.segment.count) this.position.settle(chunk);
         if (!this.inTurn) this.wake();
@@ -219,7 +200,8 @@ export class Channel {
     subscription.exceptionsInFlight--;
     subscription.finishCount++;
     this.inFlightCount--;
-    this.#endException(exception);
+    this.latency?.finished(exception.segment, exception.index);
+    this.endException(exception);
     this.wake();
     return "ok";
   }
@@ -230,7 +212,7 @@ export class Channel {
     if (typeof exception === "string") return exception;
     subscription.requeueCount++;
     this.requeueCount++;
-    this.#release(exception);
+    this.release(exception);
     if (delayMs > 0) {
       exception.state = "deferred";
       exception.atMs = nowMs + delayMs;
@@ -268,7 +250,7 @@ export class Channel {
       const exception = due.peek()!;
       if (exception.state === "in flight") {
         this.timeoutCount++;
-        this.#release(exception);
+        this.release(exception);
       } else {
         due.remove(exception);
         this.deferredCount--;
@@ -285,15 +267,15 @@ export class Channel {
   /** Shares what waits out among the ready consumers. Called once at the end of a turn. */
   pump(nowMs: number): void {
     if (this.paused || this.exiting) return;
-    for (let round = 0; round < MAX_ROUNDS; round++) {
+    this.#redeliveryBytesLeft = MAX_BYTES_PER_TURN;
+    for (let round = 0; round < this.ready.maxRounds; round++) {
       const available = this.waitingCount + this.redelivery.size;
       if (available === 0) break;
-      const ready = this.#ready.pick(this.subscriptions, available);
+      const ready = this.ready.pick(this.subscriptions, available);
       if (ready.length === 0) break;
       const share = Math.ceil(available / ready.length);
       let delivered = 0;
-      for (let i = 0; i < ready.length; i++) {
-        const subscription = ready[i];
+      for (const subscription of ready) {
         const quota = Math.min(share, subscription.rdy - subscription.inFlight);
         delivered += this.#deliver(subscription, quota, nowMs);
         if (this.waitingCount + this.redelivery.size === 0) break;
@@ -301,6 +283,8 @@ export class Channel {
       if (delivered === 0) break;
     }
     if (this.inFlightCount > 0) this.topic.host.watchDue(this);
+    // The rest is for the next turn, which nobody else may ask for.
+    if (this.#redeliveryBytesLeft <= 0) this.wake();
   }
 
   #deliver(subscription: Subscription, quota: number, nowMs: number): number {
@@ -370,15 +354,16 @@ export class Channel {
 
   #redeliver(subscription: Subscription, quota: number, nowMs: number): number {
     let count = 0;
-    for (; count < quota; count++) {
+    for (; count < quota && this.#redeliveryBytesLeft > 0; count++) {
       const exception = this.redelivery.peek();
       if (exception === undefined) break;
-      const segment = exception.segment;
-      if (segment.buffer === null) {
+      const { segment, index } = exception;
+      if (segment.lacks(index)) {
         this.topic.host.load(segment, this);
         break;
       }
       this.redelivery.shift();
+      this.#redeliveryBytesLeft -= segment.index[index + 1] - segment.index[index];
       exception.attempts = (exception.attempts + 1) & 0xffff;
       exception.state = "in flight";
       exception.owner = subscription;
@@ -491,6 +476,14 @@ export class Channel {
     return exception.owner === subscription ? exception : "not owner";
   }
 
+  /** Makes message `seq` an exception when it is in flight since its first delivery. */
+  setAsideInFlight(seq: number): void {
+    const chunk = this.position.find(seq);
+    if (chunk === null) return;
+    const index = seq - chunk.firstSeq, entry = chunk.entries[index];
+    if (entry >= FIRST_SLOT) this.#makeException(this.#slots[entry - FIRST_SLOT]!, chunk, index, 0);
+  }
+
   /** Turns a message in flight since its first delivery into an exception in flight. */
   #makeException(owner: Subscription, chunk: Chunk, index: number, nowMs: number): Exception {
     const seq = chunk.firstSeq + index;
@@ -513,7 +506,7 @@ export class Channel {
   }
 
   /** Takes an exception in flight out of its consumer's hands. */
-  #release(exception: Exception): void {
+  release(exception: Exception): void {
     const owner = exception.owner!;
     this.due.remove(exception);
     owner.inFlight--;
@@ -528,7 +521,7 @@ export class Channel {
     this.redelivery.push(exception);
   }
 
-  #endException(exception: Exception): void {
+  endException(exception: Exception): void {
     this.due.remove(exception);
     this.exceptions.delete(exception.seq);
     this.journal.ended(exception);
@@ -586,7 +579,7 @@ export class Channel {
     if (subscription.exceptionsInFlight === 0) return;
     for (const exception of this.exceptions.values()) {
       if (exception.owner !== subscription) continue;
-      this.#release(exception);
+      this.release(exception);
       this.#toRedelivery(exception);
       this.journal.changed(exception);
     }

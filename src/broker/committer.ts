@@ -8,6 +8,7 @@
  * A publisher stages its OK at once, in order with its other replies, and asks with `hold` to be told
  * when the group is decided; its connection sends nothing staged after that point before.
  */
+import { Histogram } from "../metrics/histogram.ts";
 import type { Durability, Store } from "./store.ts";
 import type { Topic } from "./topic.ts";
 
@@ -27,15 +28,24 @@ interface Waiter {
 
 interface Group {
   readonly number: number;
+  /** When its first message came, monotonic ms; 0 before. */
+  startedMs: number;
   readonly holders: Holder[];
   readonly waiters: Waiter[];
 }
 
+/** Seconds. */
+const COMMIT_BOUNDS = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
 export class Committer {
+  /** Seconds from the first publish of a group until it was decided, one value for each group with messages. */
+  readonly commitSeconds: Histogram = new Histogram(COMMIT_BOUNDS);
+  /** Groups that could not be made safe. */
+  failedGroups = 0;
   readonly #durability: Durability;
   readonly #store: Store;
   readonly #onSettled: () => void;
-  #gathering: Group = { number: 1, holders: [], waiters: [] };
+  #gathering: Group = newGroup(1);
   #dirty: Topic[] = [];
   #requested = false;
   #syncing = false;
@@ -65,6 +75,7 @@ export class Committer {
 
   mark(topic: Topic): void {
     topic.isMarked = true;
+    if (this.#gathering.startedMs === 0) this.#gathering.startedMs = performance.now();
     this.#dirty.push(topic);
   }
 
@@ -90,7 +101,7 @@ export class Committer {
     const isIdle = topics.length === 0 && group.holders.length === 0 && group.waiters.length === 0;
     if (isIdle && !this.#requested) return this.#recheck();
     this.#requested = false;
-    this.#gathering = { number: group.number + 1, holders: [], waiters: [] };
+    this.#gathering = newGroup(group.number + 1);
     this.#dirty = [];
     const durable = topics.filter((topic) => !topic.ephemeral);
     for (const topic of topics) {
@@ -129,7 +140,7 @@ export class Committer {
       // What gathered meanwhile lies behind the lost records in the same logs, so it fails with them.
       const gathered = this.#gathering, later = this.#dirty.filter((topic) => !topic.ephemeral);
       const ephemeral = this.#dirty.filter((topic) => topic.ephemeral);
-      this.#gathering = { number: gathered.number + 1, holders: [], waiters: [] };
+      this.#gathering = newGroup(gathered.number + 1);
       this.#dirty = [];
       for (const topic of later) topic.isMarked = false;
       for (const topic of ephemeral) {
@@ -149,12 +160,14 @@ export class Committer {
   }
 
   #succeed(group: Group): void {
+    if (group.startedMs > 0) this.commitSeconds.add((performance.now() - group.startedMs) / 1000);
     for (const holder of group.holders) holder.groupCommitted(group.number);
     for (const waiter of group.waiters) waiter.resolve();
   }
 
   #fail(groups: Group[], topics: Topic[], cause: Error): void {
     this.#failure = cause;
+    this.failedGroups += groups.length;
     for (const topic of topics) {
       // An ephemeral topic has nothing to do with the disk, and its publishers have their OK.
       if (topic.ephemeral) topic.commitTo(topic.endSeq);
@@ -165,4 +178,8 @@ export class Committer {
       for (const waiter of group.waiters) waiter.reject(cause);
     }
   }
+}
+
+function newGroup(number: number): Group {
+  return { number, startedMs: 0, holders: [], waiters: [] };
 }

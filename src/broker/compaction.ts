@@ -149,6 +149,8 @@ export class Compaction {
         pinned++;
         // A read that was already running may end with the segment evicted, for want of this pin.
         while (segment.buffer === null && !segment.released) await this.#residency.load(segment);
+        // A copy would be without what could not be read: it stays where it is.
+        if (segment.missing.length > 0) return;
       }
       await work();
     } finally {

@@ -235,11 +235,15 @@ export class LogPosition {
   }
 
   /**
-   * Makes waiting messages [from, to), which are at or after the cursor, finished.
+   * Makes waiting messages [from, to) finished; those that the cursor passed are left out, for the log may tell
+   * of a range twice, and the claims on their segments are gone.
    *
    * @returns how many there were
    */
   finishAhead(from: number, to: number): number {
+    const cursor = this.segment;
+    if (cursor === null) return 0;
+    from = Math.max(from, cursor.firstSeq + this.index);
     let finished = 0;
     for (let segment = this.#topic.last; segment !== null && segment.endSeq > from; segment = segment.prev) {
       if (segment.firstSeq >= to || segment.count === 0) continue;

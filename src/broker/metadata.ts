@@ -22,6 +22,8 @@ export interface TopicMetadata {
 
 /** Changes within this time are written together. */
 const DEBOUNCE_MS = 50;
+/** After a write that failed the next one is tried. */
+const RETRY_MS = 1000;
 
 export class Metadata {
   readonly topics: TopicMetadata[];
@@ -36,14 +38,15 @@ export class Metadata {
 }
 
 /**
- * Reads the metadata file; a missing one is empty.
+ * Reads the metadata file; a missing one is empty. Topics and channels with invalid names are left out with a
+ * warning.
  *
  * @throws {Error} `failed to parse metadata in <path> - <cause>`
  */
 export function loadMetadata(fileSystem: FileSystem, path: string, logger: Logger): Metadata {
   if (!fileSystem.exists(path)) return new Metadata([]);
-  const text = new TextDecoder().decode(readWhole(fileSystem, path));
   try {
+    const text = new TextDecoder().decode(readWhole(fileSystem, path));
     return new Metadata(readTopics(JSON.parse(text), logger));
   } catch (cause) {
     throw new Error(`failed to parse metadata in ${path} - ${(cause as Error).message}`, { cause });
@@ -68,7 +71,9 @@ function readTopics(document: unknown, logger: Logger): TopicMetadata[] {
 }
 
 function entriesOf(value: unknown, key: string): unknown[] {
-  if (typeof value !== "object" || value === null) throw new TypeError(`${key}: expected an object`);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new TypeError(`${key}: expected an object`);
+  }
   const entries = (value as Record<string, unknown>)[key] ?? [];
   if (!Array.isArray(entries)) throw new TypeError(`${key}: expected an array`);
   return entries;
@@ -88,6 +93,7 @@ export class MetadataWriter {
   readonly #topics: () => Iterable<Topic>;
   readonly #logger: Logger;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #failed = false;
 
   constructor(
     fileSystem: FileSystem,
@@ -109,11 +115,16 @@ export class MetadataWriter {
     this.#timer ??= setTimeout(() => this.#writeOrLog(), DEBOUNCE_MS);
   }
 
+  /** A failure is logged once, and tried again until the file is right. */
   #writeOrLog(): void {
     try {
       this.write();
+      if (this.#failed) this.#logger.info("persisting metadata works again");
+      this.#failed = false;
     } catch (cause) {
-      this.#logger.error(`failed to persist metadata - ${(cause as Error).message}`);
+      if (!this.#failed) this.#logger.error(`failed to persist metadata - ${(cause as Error).message}`);
+      this.#failed = true;
+      this.#timer = setTimeout(() => this.#writeOrLog(), RETRY_MS);
     }
   }
 
@@ -139,10 +150,5 @@ export class MetadataWriter {
       });
     }
     return { topics: topics.length > 0 ? topics : null, version: this.#version };
-  }
-
-  /** Writes what is waiting to be written. */
-  close(): void {
-    if (this.#timer !== undefined) this.#writeOrLog();
   }
 }

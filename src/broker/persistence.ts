@@ -10,13 +10,14 @@ import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../log/logger.ts";
 import type { BufferPool } from "../buffers/buffer_pool.ts";
 import { CommitLog, type CommitLogOptions, type DelayEntry } from "../storage/commit_log.ts";
-import type { FileSystem } from "../storage/file_system.ts";
+import { type FileSystem, keepDamaged } from "../storage/file_system.ts";
 import { recover, type Recovery } from "../storage/recovery.ts";
 import type { Segment } from "../storage/segment.ts";
 import { StateWriter } from "../storage/state_records.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
 import { Compaction } from "./compaction.ts";
+import { DiskHealth } from "./disk_health.ts";
 import { snapshotWritten, writeChanges, writeSnapshot, writeTopic } from "./positions.ts";
 import { Residency } from "./residency.ts";
 import type { Durability, Store } from "./store.ts";
@@ -42,8 +43,12 @@ const SNAPSHOT_PART_BYTES = 1 << 20;
 const PROBE_PAUSE = 20;
 /** Trials shorter than this are not limited. */
 const CHEAP_PROBE_MS = 0.2;
-/** Idle rounds of the timer after which the spare log file goes. */
-const IDLE_ROUNDS = 15;
+/** What a background sync is called in the log. */
+const SYNC = "sync";
+/** A round of the timer is quiet when less than this share of a log file was written in it. */
+const QUIET_SHARE = 1 / 64;
+/** In a quiet round, garbage of this share of a log file is worth a new one. */
+const QUIET_GARBAGE_SHARE = 1 / 4;
 
 export class Persistence implements Store {
   readonly residency: Residency;
@@ -52,13 +57,13 @@ export class Persistence implements Store {
   readonly compaction: Compaction;
   /** Called when something that `nsqd.dat` holds changed; `now` when it must be there before the answer. */
   onMetadataChange: (now: boolean) => void = () => {};
-  /** The last failure outside of a group (positions, compaction, spilling); null when the next one went well. */
-  failure: Error | null = null;
 
+  readonly #fileSystem: FileSystem;
   readonly #options: PersistenceOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #state = new StateWriter();
+  readonly #snapshotPart = new StateWriter();
   readonly #dirtyChannels = new Set<Channel>();
   readonly #channelNumbers = new Map<Channel, number>();
   #nextChannelNumber = 1;
@@ -67,9 +72,12 @@ export class Persistence implements Store {
   #syncing = false;
   #groupsSinceSync = 0;
   #nextProbeMs = 0;
-  #idleRounds = 0;
-  #groupsSeen = 0;
+  /** Nothing, or little, was written in the last round: a spare log file serves nobody. */
+  #isIdle = false;
+  #isQuiet = false;
+  #bytesSeen = 0;
   #stopped = false;
+  readonly #health: DiskHealth;
 
   /** Reads what is on disk. @throws when a file cannot be read */
   constructor(
@@ -79,9 +87,11 @@ export class Persistence implements Store {
     clock: Clock,
     logger: Logger,
   ) {
+    this.#fileSystem = fileSystem;
     this.#options = options;
     this.#clock = clock;
     this.#logger = logger;
+    this.#health = new DiskHealth(logger);
     this.recovery = recover(fileSystem, options.directory);
     for (const warning of this.recovery.warnings) logger.warn(`LOG: ${warning}`);
     const { files, nextLogNumber, nextKeptNumber } = this.recovery;
@@ -93,7 +103,7 @@ export class Persistence implements Store {
       nextKeptNumber,
       (emit) => this.#snapshot(emit),
     );
-    this.residency = new Residency(pool, options.memLimit, this);
+    this.residency = new Residency(pool, options.memLimit, this, logger);
     this.compaction = new Compaction(this.log, this.residency, pool, logger);
   }
 
@@ -102,6 +112,11 @@ export class Persistence implements Store {
     this.#broker = broker;
     this.log.start();
     this.#schedule();
+  }
+
+  /** What goes wrong outside of groups: something cannot be written, or backlog not be read. */
+  get failure(): Error | null {
+    return this.#health.failure ?? this.residency.failure;
   }
 
   numberOf(channel: Channel): number {
@@ -172,7 +187,7 @@ export class Persistence implements Store {
   /** What may fail without failing the group. */
   #afterGroup(): void {
     this.#groupsSinceSync++;
-    this.#guard("roll the log", () => this.log.rollIfFull());
+    this.#health.guard("roll the log", () => this.log.rollIfFull());
     if (this.#options.durability === "disk") return;
     // What is finished by the next roll is overwritten before it was ever synced.
     if (this.log.isInsecure) this.#inBackground(() => this.log.secure());
@@ -182,18 +197,7 @@ export class Persistence implements Store {
 
   /** Holds memory to its budget; called at the end of every turn that committed something. */
   enforceBudget(): void {
-    this.#guard("move backlog out of memory", () => this.residency.enforce());
-  }
-
-  #guard(action: string, work: () => void): void {
-    try {
-      work();
-      if (this.failure !== null && !this.#stopped) this.#logger.info(`LOG: ${action} works again`);
-      this.failure = null;
-    } catch (cause) {
-      if (this.failure === null) this.#logger.error(`LOG: failed to ${action} - ${(cause as Error).message}`);
-      this.failure = cause as Error;
-    }
+    this.#health.guard("move backlog out of memory", () => this.residency.enforce());
   }
 
   async sync(): Promise<void> {
@@ -202,11 +206,13 @@ export class Persistence implements Store {
       await this.log.sync();
     } catch (cause) {
       // What the kernel may have dropped cannot be synced by trying again.
-      this.#guard("start a new log file", () => this.log.abandonCurrent());
+      this.#health.guard("start a new log file", () => this.log.abandonCurrent());
       throw cause;
     }
     // A file that is free already is the cheapest next one, so it should be there when the log rolls.
-    if (this.log.files.length > 1) this.#guard("remove finished log files", () => this.log.reclaim(true));
+    if (this.log.files.length > 1) {
+      this.#health.guard("remove finished log files", () => this.log.reclaim(true));
+    }
   }
 
   #syncInBackground(): void {
@@ -218,10 +224,10 @@ export class Persistence implements Store {
   #inBackground(sync: () => Promise<void>): void {
     if (this.#syncing) return;
     this.#syncing = true;
-    sync().then(() => this.log.reclaim(true)).catch((cause: Error) => {
-      this.failure = cause;
-      this.#logger.error(`LOG: failed to sync - ${cause.message}`);
-    }).finally(() => {
+    sync().then(() => {
+      this.#health.worked(SYNC);
+      this.log.reclaim(!this.#isQuiet);
+    }).catch((cause: Error) => this.#health.failed(SYNC, cause)).finally(() => {
       this.#syncing = false;
     });
   }
@@ -256,7 +262,8 @@ export class Persistence implements Store {
   readonly #toUnixMs = (monotonicMs: number) => monotonicMs - this.#clock.monotonicMs() + this.#clock.nowMs();
 
   #snapshot(emit: (part: StateWriter) => void): () => void {
-    const part = new StateWriter();
+    const part = this.#snapshotPart;
+    part.clear();
     const flushPart = () => {
       if (part.size < SNAPSHOT_PART_BYTES) return;
       emit(part);
@@ -421,11 +428,23 @@ export class Persistence implements Store {
   }
 
   makeEvictable(topic: Topic, segment: Segment): void {
-    const scattered = segment.extents.length >= SCATTERED_EXTENTS;
+    const scattered = segment.extents.length >= SCATTERED_EXTENTS && segment.missing.length === 0;
     if (segment.loggedCount === segment.count && !scattered) return;
     if (scattered) this.log.rewriteMessages(segment, topic.number);
     else this.#appendSegment(topic, segment);
     this.log.commit();
+    this.log.rollIfFull();
+  }
+
+  damaged(path: string, offset: number, bytes: Uint8Array): void {
+    try {
+      const copyPath = keepDamaged(this.#fileSystem, path, offset, bytes);
+      this.#logger.warn(`LOG: a copy of the damaged bytes at ${offset} of ${path} is in ${copyPath}`);
+    } catch (cause) {
+      this.#logger.error(
+        `LOG: no copy of the damaged bytes at ${offset} of ${path} - ${(cause as Error).message}`,
+      );
+    }
   }
 
   lost(topic: Topic, segment: Segment, from: number, to: number, cause: Error): void {
@@ -437,6 +456,10 @@ export class Persistence implements Store {
     topic.lose(segment, from, to);
   }
 
+  unreadable(topic: Topic, segment: Segment, from: number, to: number, retryMs: number): void {
+    topic.putOff(segment, from, to, this.#clock.monotonicMs() + retryMs);
+  }
+
   // ---- time and end -------------------------------------------------------------------------
 
   #schedule(): void {
@@ -446,30 +469,34 @@ export class Persistence implements Store {
 
   /** Every `syncTimeout`: positions, sync, and clearing up. */
   #tick(): void {
-    this.#guard("write positions", () => this.flushPositions());
+    this.#health.guard("write positions", () => this.flushPositions());
     this.residency.tidy();
-    const groups = this.log.statistics.groups;
-    this.#idleRounds = groups === this.#groupsSeen ? this.#idleRounds + 1 : 0;
-    this.#groupsSeen = groups;
+    const { bytes } = this.log.statistics, roundBytes = bytes - this.#bytesSeen;
+    this.#bytesSeen = bytes;
+    this.#isIdle = roundBytes === 0;
+    this.#isQuiet = roundBytes < this.log.maxBytesPerFile * QUIET_SHARE;
     this.#makeRoom();
-    if (this.log.unsyncedBytes > 0) this.#syncInBackground();
-    this.#guard("remove finished log files", () => {
-      this.log.reclaim(this.#idleRounds < IDLE_ROUNDS);
-      if (this.#idleRounds === IDLE_ROUNDS) this.log.dropSpare();
-    });
-    this.compaction.run(this.#broker!).catch((cause: Error) => {
-      this.failure = cause;
-      this.#logger.error(`LOG: failed to compact - ${cause.message}`);
-    }).finally(() => this.#schedule());
+    const isSyncDue = this.log.unsyncedBytes > 0 || this.log.isInsecure || this.#health.isFailing(SYNC);
+    if (isSyncDue) this.#syncInBackground();
+    this.#health.guard("remove finished log files", () => this.log.reclaim(!this.#isQuiet));
+    this.compaction.run(this.#broker!).then(
+      () => this.#health.worked("compact"),
+      (cause: Error) => this.#health.failed("compact", cause),
+    ).finally(() => this.#schedule());
   }
 
-  /** When traffic is over, or the disk full, a current file of finished messages is replaced so that it can go. */
+  /**
+   * When traffic is over, or the disk full, a current file of finished messages is replaced so that it can go; by
+   * a fresh one, for a spare file would keep its size.
+   */
   #makeRoom(): void {
     const isRefused = this.#broker!.committer.failure !== null;
-    if (this.#idleRounds === 0 && !isRefused) return;
-    this.#guard("make room", () => {
-      if (isRefused) this.log.dropSpare();
-      if (this.log.rollIfGarbage()) this.#syncInBackground();
+    if (!this.#isQuiet && !isRefused) return;
+    const isOver = this.#isIdle || isRefused;
+    this.#health.guard("make room", () => {
+      this.log.dropSpare();
+      const garbageBytes = isOver ? 0 : this.log.maxBytesPerFile * QUIET_GARBAGE_SHARE;
+      if (this.log.rollIfGarbage(garbageBytes)) this.#syncInBackground();
     });
     // A turn tries whether the disk takes again what it refused.
     this.#broker!.beginTurn();
@@ -479,6 +506,7 @@ export class Persistence implements Store {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    this.residency.stop();
     await this.compaction.stop();
     for (const topic of this.#broker!.topics.values()) {
       if (topic.ephemeral) continue;

@@ -35,10 +35,10 @@ export class RedeliveryQueue {
     }
   }
 
-  /** Takes one out of the middle: O(n), for messages that were lost. */
-  remove(item: Exception): void {
-    const at = this.#items.indexOf(item, this.#head);
-    if (at >= 0) this.#items.splice(at, 1);
+  /** Takes some out of the middle: O(n), for messages that cannot be read. */
+  removeAll(items: ReadonlySet<Exception>): void {
+    this.#items = this.#items.slice(this.#head).filter((item) => !items.has(item));
+    this.#head = 0;
   }
 
   clear(): void {

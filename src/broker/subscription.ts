@@ -8,6 +8,7 @@
 import type { Segment } from "../storage/segment.ts";
 import { DeadlineRanges } from "./deadline_ranges.ts";
 import type { Channel } from "./channel.ts";
+import { ELSEWHERE, type Place } from "./place.ts";
 
 /** Receives messages. Implemented by the TCP connection. */
 export interface Consumer {
@@ -42,6 +43,8 @@ export class Subscription {
   messageCount = 0;
   finishCount = 0;
   requeueCount = 0;
+  /** Where the consumer is, seen from this node. */
+  place: Place = ELSEWHERE;
   /** True after CLS: nothing more is sent. */
   closing = false;
 
@@ -51,6 +54,12 @@ export class Subscription {
     this.slot = slot;
     this.msgTimeoutMs = msgTimeoutMs;
     this.sampleRate = sampleRate;
+  }
+
+  /** Says where the consumer is; before anything is delivered to it. */
+  setPlace(place: Place): void {
+    this.place = place;
+    this.channel.ready.joined(place);
   }
 
   /** Sets the RDY count and lets the channel use it. */

@@ -15,6 +15,7 @@ import {
   DiskQueueFile,
   type DiskQueueRecord,
   findDiskQueues,
+  missingFiles,
 } from "../storage/disk_queue.ts";
 import type { FileSystem } from "../storage/file_system.ts";
 import type { StateWriter } from "../storage/state_records.ts";
@@ -91,14 +92,8 @@ function isDurableName(name: string): boolean {
 }
 
 async function takeQueue(run: TakeOver, queue: DiskQueue): Promise<void> {
-  if (!queue.isMetaSound) {
-    run.logger.warn(
-      `TAKE-OVER: the meta file of ${queue.name} is damaged; all in its files counts as unread`,
-    );
-  }
-  const topic = run.broker.topic(queue.topic, false);
-  const channel = queue.channel === null ? null : topic.channel(queue.channel, false);
-  const before = run.persistence.imported(queue.name);
+  warnOfQueue(run, queue);
+  const before = placeBefore(run, queue), messagesBefore = run.messages;
   for (const number of queue.fileNumbers) {
     let at = number === queue.fileNumbers[0] ? queue.readPosition : 0;
     if (before !== undefined && number < before.fileNumber) continue;
@@ -106,9 +101,10 @@ async function takeQueue(run: TakeOver, queue: DiskQueue): Promise<void> {
     const path = `${run.directory}/${dataFileName(queue.name, number)}`;
     const file = new DiskQueueFile(run.fileSystem, path);
     try {
+      warnOfFile(run, queue, number, path, file.sizeBytes);
       while (at < file.sizeBytes) {
         const batch = file.readBatch(at, run.steps.batchBytes);
-        takeBatch(run, topic, channel, batch, path);
+        takeBatch(run, queue, batch, path);
         await groupDecided(run.broker);
         await run.persistence.noteImported(queue.name, number, batch.end);
         at = batch.end;
@@ -118,6 +114,57 @@ async function takeQueue(run: TakeOver, queue: DiskQueue): Promise<void> {
       file.close();
     }
   }
+  const found = run.messages - messagesBefore, depth = queue.meta?.depth ?? 0;
+  if (before === undefined && found < depth) {
+    run.logger.warn(`TAKE-OVER: ${queue.name} has ${found} messages, its meta file counts ${depth}`);
+  }
+}
+
+/**
+ * Where the start before came to. Should the original have run since, and begun its files anew, that place says
+ * nothing of them: better some messages twice than one not at all.
+ */
+function placeBefore(run: TakeOver, queue: DiskQueue): { fileNumber: number; position: number } | undefined {
+  const before = run.persistence.imported(queue.name), { fileNumbers } = queue;
+  if (before === undefined || fileNumbers.length === 0) return before;
+  const { fileNumber, position } = before, name = dataFileName(queue.name, fileNumber);
+  let isSame = fileNumber <= fileNumbers[fileNumbers.length - 1];
+  if (isSame && fileNumbers.includes(fileNumber)) {
+    const file = new DiskQueueFile(run.fileSystem, `${run.directory}/${name}`);
+    isSame = file.sizeBytes >= position;
+    file.close();
+  }
+  if (isSame) return before;
+  run.logger.warn(
+    `TAKE-OVER: ${queue.name} was taken over to ${position} of ${name}; its files are new since`,
+  );
+  return undefined;
+}
+
+function warnOfQueue(run: TakeOver, queue: DiskQueue): void {
+  const { name, isMetaSound, badFiles } = queue, { logger } = run;
+  if (!isMetaSound) {
+    logger.warn(`TAKE-OVER: the meta file of ${name} is damaged; all in its files counts as unread`);
+  }
+  for (const file of badFiles) {
+    logger.warn(`TAKE-OVER: ${file} was put away as damaged by the original; it is only moved aside`);
+  }
+  for (const { from, to } of missingFiles(queue)) {
+    const last = from === to ? "" : ` to ${dataFileName(name, to)}`;
+    logger.warn(`TAKE-OVER: ${dataFileName(name, from)}${last} should be there and is not`);
+  }
+}
+
+/** The rest of a record that was cut off shows as damage; whole records that are missing show only here. */
+function warnOfFile(run: TakeOver, queue: DiskQueue, number: number, path: string, sizeBytes: number): void {
+  const { meta } = queue;
+  if (meta === null) return;
+  const readTo = number === meta.readFile ? meta.readPosition : 0;
+  const writtenTo = number === meta.writeFile ? meta.writePosition : 0;
+  if (sizeBytes >= Math.max(readTo, writtenTo)) return;
+  run.logger.warn(
+    `TAKE-OVER: ${path} has ${sizeBytes} bytes, its meta file says it was read to ${readTo} and written to ${writtenTo}`,
+  );
 }
 
 /** The topic is in the group of this turn, which a later batch must not meet half decided. */
@@ -127,18 +174,15 @@ async function groupDecided(broker: Broker): Promise<void> {
   await decided;
 }
 
-function takeBatch(
-  run: TakeOver,
-  topic: Topic,
-  channel: Channel | null,
-  batch: DiskQueueBatch,
-  path: string,
-): void {
+function takeBatch(run: TakeOver, queue: DiskQueue, batch: DiskQueueBatch, path: string): void {
   for (const { from, to } of batch.damaged) {
     run.damagedBytes += to - from;
     run.logger.warn(`TAKE-OVER: ${to - from} bytes at ${from} of ${path} are damaged and are left out`);
   }
   if (batch.records.length === 0) return;
+  // Not before: a queue without messages is no reason for a topic that nsqd.dat does not name.
+  const topic = run.broker.topic(queue.topic, false);
+  const channel = queue.channel === null ? null : topic.channel(queue.channel, false);
   const firstSeq = topic.endSeq;
   append(run, topic, batch);
   run.persistence.writeImported(topic, (into) => {

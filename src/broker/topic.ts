@@ -16,6 +16,7 @@ import type { Buffer, BufferPool } from "../buffers/buffer_pool.ts";
 import { RECORD_OVERHEAD } from "../protocol/message.ts";
 import { Segment, type Timestamp, timestampMs } from "../storage/segment.ts";
 import { Channel } from "./channel.ts";
+import { giveUp, putOff } from "./unreadable.ts";
 
 /** What topics and channels need of the broker around them. */
 export interface TopicHost {
@@ -48,6 +49,8 @@ export interface TopicHost {
   channelDeleted(channel: Channel): void;
   /** An ephemeral topic lost its last channel. */
   topicUnused(topic: Topic): void;
+  /** The window over which channels keep their processing latency, ms; 0 for not at all. */
+  readonly latencyWindowMs: number;
 }
 
 const FIRST_SEGMENT_BYTES = 2048;
@@ -96,6 +99,8 @@ export class Topic {
   #delayed: Delayed[] = [];
   /** Unreleased records that cannot be read. */
   #lost: { from: number; to: number }[] = [];
+  /** Unreleased records that could not be read the last time. */
+  #unreadable: { segment: Segment; from: number; to: number }[] = [];
   #segmentBytes = FIRST_SEGMENT_BYTES;
   #segmentStartedMs = 0;
 
@@ -265,6 +270,11 @@ export class Topic {
       }
     }
     this.#lost = [];
+    const unreadable = this.#unreadable;
+    this.#unreadable = [];
+    for (const { segment, from, to } of unreadable) {
+      if (!segment.released && segment.lacks(from)) this.putOff(segment, from, to, this.host.nowMs);
+    }
     this.#advanceHold();
   }
 
@@ -283,12 +293,26 @@ export class Topic {
     delayed.splice(0, i);
   }
 
-  /** Records [from, to) of a segment cannot be read any more. */
+  /** Records [from, to) of a segment are damaged: they are given up. */
   lose(segment: Segment, from: number, to: number): void {
-    const released = Math.max(from, Math.min(to, this.releasedSeq - segment.firstSeq));
-    const end = segment.seqs === null ? released : to;
-    if (from < end) { for (const channel of this.channels.values()) channel.lose(segment, from, end); }
+    const end = this.#releasedOf(segment, from, to);
+    if (from < end) { for (const channel of this.channels.values()) giveUp(channel, segment, from, end); }
     if (end < to) this.#lost.push({ from: segment.firstSeq + end, to: segment.firstSeq + to });
+  }
+
+  /** Records [from, to) of a segment cannot be read now: they are put off until `atMs`, monotonic. */
+  putOff(segment: Segment, from: number, to: number, atMs: number): void {
+    const end = this.#releasedOf(segment, from, to);
+    if (from < end) {
+      for (const channel of this.channels.values()) {
+        putOff(channel, segment, from, end, atMs);
+      }
+    }
+    if (end < to) this.#unreadable.push({ segment, from: end, to });
+  }
+
+  #releasedOf(segment: Segment, from: number, to: number): number {
+    return segment.seqs === null ? Math.max(from, Math.min(to, this.releasedSeq - segment.firstSeq)) : to;
   }
 
   // ---- restoring ----------------------------------------------------------------------------
@@ -369,12 +393,17 @@ export class Topic {
     else segment.next.prev = segment.prev;
   }
 
-  /** Seals the last segment when all in it is finished, so that a quiet topic keeps no buffer. */
-  trim(): void {
+  /**
+   * Seals the last segment when all in it is finished, so that a quiet topic keeps no buffer, and no log file
+   * for it. False while something in it is not.
+   */
+  trim(): boolean {
     const last = this.last;
-    if (last === null || last.sealed || last.count === 0 || this.releasedSeq < this.endSeq) return;
-    for (const channel of this.channels.values()) if (!channel.position.hasFinished(last)) return;
+    if (last === null || last.sealed || last.count === 0) return true;
+    if (this.releasedSeq < this.endSeq) return false;
+    for (const channel of this.channels.values()) if (!channel.position.hasFinished(last)) return false;
     this.#seal();
+    return true;
   }
 
   // ---- operations ---------------------------------------------------------------------------
@@ -421,6 +450,7 @@ export class Topic {
     this.pendingCount = 0;
     this.#delayed = this.#delayed.filter((d) => d.seq >= to);
     this.#lost = [];
+    this.#unreadable = [];
     for (const channel of this.channels.values()) channel.finishAhead(from, to);
     this.#advanceHold();
   }

@@ -65,6 +65,8 @@ export function chooseCommand(args: readonly string[]): Command | Answer {
 
 /** Runs the chosen command and resolves with the exit code of the process. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
+  const [word, topic, ...rest] = args;
+  if (word === "help" && topic !== undefined) return await runCommandLine([topic, "--help", ...rest]);
   const chosen = chooseCommand(args);
   if ("load" in chosen) return await (await chosen.load()).run(args.slice(1));
   if (chosen.to === "stdout") console.log(chosen.text);

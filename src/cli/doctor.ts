@@ -23,9 +23,7 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   const { lookupdHttpAddress, nsqdHttpAddress, timeout } = resolved.values;
   if (lookupdHttpAddress.length + nsqdHttpAddress.length === 0) {
-    console.error(
-      "nothing to check: give --lookupd-http-address=<host:port>\nRun nsq doctor --help for all flags.",
-    );
+    console.error("nothing to check: give --lookupd-http-address=<host:port> (see nsq doctor --help)");
     return 2;
   }
   const results = await runChecks({

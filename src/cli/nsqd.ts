@@ -5,14 +5,22 @@ import { runService } from "./service.ts";
 
 const program = {
   name: "nsqd",
+  command: "nsq nsqd",
   summary: "receives, keeps and delivers messages",
   versionText: buildInfo("nsqd"),
 };
 
 /** Runs until the broker ends; resolves with the exit code. */
 export function run(args: readonly string[]): Promise<number> {
-  return runService<typeof nsqdOptions>(nsqdOptions, args, program, async (options, logger) => {
-    const { runNsqd } = await import("../nsqd/nsqd.ts");
-    return await runNsqd(options, logger);
+  return runService<typeof nsqdOptions>(nsqdOptions, args, program, {
+    async start(options, logger) {
+      const { runNsqd } = await import("../nsqd/nsqd.ts");
+      return await runNsqd(options, logger);
+    },
+    async check(options) {
+      const { checkNsqdOptions } = await import("../nsqd/check_options.ts");
+      return checkNsqdOptions(options);
+    },
+    hasFilesToReload: (options) => options.tlsCert !== "",
   });
 }

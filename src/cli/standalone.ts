@@ -1,5 +1,5 @@
 /** The subcommand `standalone`: nsqd and lookupd in one process, for development and small installations. */
-import { Logger } from "../log/logger.ts";
+import type { Logger } from "../log/logger.ts";
 import { formatAddress, parseAddress } from "../options/address.ts";
 import type { LookupdOptions } from "../options/lookupd_options.ts";
 import {
@@ -8,7 +8,7 @@ import {
   standaloneOptions,
 } from "../options/standalone_options.ts";
 import { buildInfo } from "../version.ts";
-import { runService } from "./service.ts";
+import { type ReloadableService, runService } from "./service.ts";
 import type { Service } from "./signals.ts";
 
 const program = {
@@ -17,9 +17,24 @@ const program = {
   versionText: buildInfo("nsq standalone"),
 };
 
+type StandaloneService = ReloadableService<typeof standaloneOptions>;
+
 /** Runs until either ends or a signal comes; resolves with the exit code. */
 export function run(args: readonly string[]): Promise<number> {
-  return runService<typeof standaloneOptions>(standaloneOptions, args, program, startStandalone);
+  return runService<typeof standaloneOptions>(standaloneOptions, args, program, {
+    start: startStandalone,
+    check: checkStandalone,
+    hasFilesToReload: (options) => options.tlsCert !== "",
+  });
+}
+
+async function checkStandalone(options: StandaloneOptions): Promise<string[]> {
+  const { checkNsqdOptions } = await import("../nsqd/check_options.ts");
+  const listeners = [{ flag: "lookupd-listen-tcp-address", address: options.lookupdListenTcpAddress }];
+  if (options.lookupdListenHttpAddress !== "") {
+    listeners.push({ flag: "lookupd-listen-http-address", address: options.lookupdListenHttpAddress });
+  }
+  return checkNsqdOptions(options, listeners);
 }
 
 /**
@@ -27,16 +42,18 @@ export function run(args: readonly string[]): Promise<number> {
  *
  * @throws {StartupError} when either cannot start; then neither serves any more
  */
-async function startStandalone(options: StandaloneOptions, logger: Logger): Promise<Service> {
+async function startStandalone(options: StandaloneOptions, logger: Logger): Promise<StandaloneService> {
   const [{ runLookupd }, { runNsqd }] = await Promise.all([
     import("../lookupd/lookupd.ts"),
     import("../nsqd/nsqd.ts"),
   ]);
-  const lookupdLogger = new Logger(options.logLevel, lookupdLogPrefix);
-  const lookupd = await runLookupd(lookupdOptionsOf(options), lookupdLogger);
+  const lookupd = await runLookupd(lookupdOptionsOf(options), logger.sibling(lookupdLogPrefix));
+  const nsqdOptionsOf = (of: StandaloneOptions) => ({
+    ...of,
+    lookupdTcpAddress: [reachable(lookupd.tcpAddress), ...of.lookupdTcpAddress],
+  });
   try {
-    const lookupdTcpAddress = [reachable(lookupd.tcpAddress), ...options.lookupdTcpAddress];
-    const nsqd = await runNsqd({ ...options, lookupdTcpAddress }, logger);
+    const nsqd = await runNsqd(nsqdOptionsOf(options), logger);
     const listenHost = hostOf(nsqd.tcpAddress);
     if (options.broadcastAddress.every(isLoopback) && listenHost !== "" && !isLoopback(listenHost)) {
       logger.info(
@@ -44,7 +61,11 @@ async function startStandalone(options: StandaloneOptions, logger: Logger): Prom
           "start with --broadcast-address=<name or address of this machine>",
       );
     }
-    return together(nsqd, lookupd);
+    const reload = (next: StandaloneOptions) => {
+      nsqd.reload(nsqdOptionsOf(next));
+      lookupd.reload(lookupdOptionsOf(next));
+    };
+    return { ...together(nsqd, lookupd), reload };
   } catch (cause) {
     await lookupd.stop();
     throw cause;

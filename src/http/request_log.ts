@@ -16,10 +16,23 @@ export function logRequest(
   remoteAddress: string,
   elapsedMs: number,
 ): void {
-  logger.info(`${status} ${method} ${target} (${remoteAddress}) ${formatDuration(elapsedMs)}`);
+  if (!logger.isEnabled("info")) return;
+  logger.info(`${status} ${method} ${target} (${remoteAddress}) ${formatDuration(elapsedMs)}`, {
+    status,
+    method,
+    target,
+    remote_address: remoteAddress,
+    elapsed_ms: Math.round(elapsedMs * 1000) / 1000,
+  });
 }
+
+/** How a socket for both families spells the address of an IPv4 client. */
+const IPV4_IN_IPV6 = "::ffff:";
 
 /** `ip:port` of a client, or `@` on a Unix socket. */
 export function remoteAddressOf(address: Deno.Addr): string {
-  return "hostname" in address ? formatAddress(address.hostname, address.port) : "@";
+  if (!("hostname" in address)) return "@";
+  const { hostname, port } = address;
+  const isIpv4 = hostname.startsWith(IPV4_IN_IPV6) && hostname.includes(".");
+  return formatAddress(isIpv4 ? hostname.slice(IPV4_IN_IPV6.length) : hostname, port);
 }

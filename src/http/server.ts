@@ -1,12 +1,11 @@
 /** Listens for HTTP, and stops in order. */
-import { StartupError } from "../log/startup_error.ts";
-import { type Address, formatAddress, parseAddress } from "../options/address.ts";
 import { internalError } from "./errors.ts";
+import { boundAddress, boundPort, open } from "./listen.ts";
 import { respondError } from "./respond.ts";
 import type { Handler } from "./router.ts";
 
 /** How long requests that are being answered may take at a stop, ms. */
-const GRACE_MS = 3000;
+export const GRACE_MS = 3000;
 
 /** A server that listens. */
 export interface HttpServer {
@@ -27,13 +26,10 @@ export interface HttpServer {
  * @throws {StartupError} when it cannot be bound
  */
 export function serve(address: string, handler: Handler): HttpServer {
-  const parsed = parseAddress(address);
-  const server = listen(address, parsed, handler);
-  const bound = server.addr as Deno.NetAddr | Deno.UnixAddr;
-  const isTcp = "hostname" in bound;
+  const server = listen(address, handler);
   return {
-    address: isTcp ? formatAddress(bound.hostname, bound.port) : address,
-    port: isTcp ? bound.port : -1,
+    address: boundAddress(server.addr, address),
+    port: boundPort(server.addr),
     async shutdown(graceMs = GRACE_MS) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       // Deno cannot cut off what still runs once a graceful shutdown has begun, so this stops waiting for it.
@@ -44,32 +40,15 @@ export function serve(address: string, handler: Handler): HttpServer {
   };
 }
 
-function listen(address: string, parsed: Address, handler: Handler): Deno.HttpServer {
+function listen(address: string, handler: Handler): Deno.HttpServer {
   const common = {
     onListen() {/* The caller logs where it listens, in the words of its own log. */},
     // Handlers answer their own faults; this is for a fault in what is around them.
     onError: () => respondError("v1", internalError()),
   };
-  try {
-    return parsed.kind === "unix"
-      ? Deno.serve({ ...common, path: parsed.path }, handler)
-      : Deno.serve({ ...common, hostname: parsed.hostname, port: parsed.port }, handler);
-  } catch (cause) {
-    throw new StartupError(`listen (${address}) failed - ${bindError(address, parsed, cause as Error)}`, {
-      cause,
-    });
-  }
-}
-
-/** Why an address could not be bound, in the words that operators know: `listen tcp 127.0.0.1:4151: bind: ...`. */
-export function bindError(address: string, parsed: Address, cause: Error): string {
-  const network = parsed.kind === "unix" ? "unix" : "tcp";
-  const reason = cause instanceof Deno.errors.AddrInUse
-    ? "address already in use"
-    : cause instanceof Deno.errors.AddrNotAvailable
-    ? "cannot assign requested address"
-    : cause instanceof Deno.errors.PermissionDenied
-    ? "permission denied"
-    : cause.message;
-  return `listen ${network} ${address}: bind: ${reason}`;
+  return open<Deno.HttpServer>(
+    address,
+    (hostname, port) => Deno.serve({ ...common, hostname, port }, handler),
+    (path) => Deno.serve({ ...common, path }, handler),
+  );
 }

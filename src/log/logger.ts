@@ -1,10 +1,9 @@
 /**
- * Log lines in nsqd's format: `<prefix>YYYY/MM/DD HH:MM:SS.micros LEVEL: text`, local time, on stderr.
- *
- * A record is exactly one line: control characters in the text are escaped, so that what a client sent
- * cannot forge a line. Where lines go is a sink, so that tests can read them.
+ * The log: records with a level, each exactly one line on stderr. How a line looks is a format, see
+ * `line_format.ts`; where lines go is a sink, so that tests can read them.
  */
 import { type Clock, systemClock } from "../clock/clock.ts";
+import { formatText, type LineFormat, type LogFields } from "./line_format.ts";
 
 /** Lowest to highest; a logger writes its own level and those above. */
 export const logLevels = ["debug", "info", "warn", "error", "fatal"] as const;
@@ -14,20 +13,31 @@ export type LogLevel = typeof logLevels[number];
 /** Takes one complete line, newline included. */
 export type LogSink = (line: string) => void;
 
-const LEVEL_WORDS = ["DEBUG", "INFO", "WARNING", "ERROR", "FATAL"] as const;
-
 /** Writes lines at or above a level that may change at run time. */
 export class Logger {
   readonly prefix: string;
   readonly #sink: LogSink;
   readonly #clock: Clock;
+  readonly #format: LineFormat;
   #lowest: number;
 
-  constructor(level: LogLevel, prefix: string, sink: LogSink = stderrSink(), clock: Clock = systemClock) {
+  constructor(
+    level: LogLevel,
+    prefix: string,
+    sink: LogSink = stderrSink(),
+    clock: Clock = systemClock,
+    format: LineFormat = formatText,
+  ) {
     this.#lowest = logLevels.indexOf(level);
     this.prefix = prefix;
     this.#sink = sink;
     this.#clock = clock;
+    this.#format = format;
+  }
+
+  /** A logger of its own level and prefix that writes to the same place in the same format. */
+  sibling(prefix: string): Logger {
+    return new Logger(this.level, prefix, this.#sink, this.#clock, this.#format);
   }
 
   get level(): LogLevel {
@@ -43,31 +53,31 @@ export class Logger {
     return logLevels.indexOf(level) >= this.#lowest;
   }
 
-  debug(text: string): void {
-    this.#write(0, text);
+  debug(text: string, fields?: LogFields): void {
+    this.#write(0, text, fields);
   }
 
-  info(text: string): void {
-    this.#write(1, text);
+  info(text: string, fields?: LogFields): void {
+    this.#write(1, text, fields);
   }
 
-  warn(text: string): void {
-    this.#write(2, text);
+  warn(text: string, fields?: LogFields): void {
+    this.#write(2, text, fields);
   }
 
-  error(text: string): void {
-    this.#write(3, text);
+  error(text: string, fields?: LogFields): void {
+    this.#write(3, text, fields);
   }
 
   /** Says why the process is about to end. It does not end it. */
-  fatal(text: string): void {
-    this.#write(4, text);
+  fatal(text: string, fields?: LogFields): void {
+    this.#write(4, text, fields);
   }
 
-  #write(level: number, text: string): void {
+  #write(level: number, text: string, fields: LogFields | undefined): void {
     if (level < this.#lowest) return;
-    const line = `${timestamp(this.#clock.nowMs())} ${LEVEL_WORDS[level]}: ${escapeControls(text)}`;
-    this.#sink(`${this.prefix}${line}\n`);
+    const { prefix } = this;
+    this.#sink(`${this.#format({ timeMs: this.#clock.nowMs(), level, prefix, text, fields })}\n`);
   }
 }
 
@@ -75,13 +85,16 @@ export class Logger {
  * Makes the sink that writes to stderr.
  *
  * A log that cannot be written (a closed terminal, a full pipe) must not stop a broker: such lines are
- * dropped, and the next one that gets through is preceded by their number.
+ * dropped, and the next one that gets through is preceded by `describeDrops()` of their number.
  */
-export function stderrSink(write: (bytes: Uint8Array) => number = (b) => Deno.stderr.writeSync(b)): LogSink {
+export function stderrSink(
+  describeDrops: (lines: number) => string = (lines) => `(${lines} log lines could not be written)`,
+  write: (bytes: Uint8Array) => number = (bytes) => Deno.stderr.writeSync(bytes),
+): LogSink {
   const encoder = new TextEncoder();
   let droppedLines = 0;
   return (line) => {
-    const notice = droppedLines > 0 ? `(${droppedLines} log lines could not be written)\n` : "";
+    const notice = droppedLines > 0 ? `${describeDrops(droppedLines)}\n` : "";
     let bytes = encoder.encode(notice + line);
     try {
       while (bytes.length > 0) bytes = bytes.subarray(write(bytes));
@@ -90,27 +103,4 @@ export function stderrSink(write: (bytes: Uint8Array) => number = (b) => Deno.st
       droppedLines += 1;
     }
   };
-}
-
-function timestamp(nowMs: number): string {
-  const date = new Date(nowMs);
-  const micros = Math.floor((nowMs - Math.floor(nowMs)) * 1000) + date.getMilliseconds() * 1000;
-  const day = `${date.getFullYear()}/${two(date.getMonth() + 1)}/${two(date.getDate())}`;
-  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-  return `${day} ${time}.${String(micros).padStart(6, "0")}`;
-}
-
-function two(value: number): string {
-  return value < 10 ? `0${value}` : String(value);
-}
-
-// deno-lint-ignore no-control-regex
-const CONTROLS = /[\x00-\x08\x0a-\x1f\x7f]/g;
-
-function escapeControls(text: string): string {
-  return text.replace(CONTROLS, (char) => {
-    if (char === "\n") return "\\n";
-    if (char === "\r") return "\\r";
-    return `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  });
 }

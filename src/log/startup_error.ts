@@ -5,4 +5,11 @@
  */
 export class StartupError extends Error {
   override name = "StartupError";
+  /** The line is `message` alone; else `failed to instantiate <program> - ` leads it, as in the original. */
+  readonly standsAlone: boolean;
+
+  constructor(message: string, options: ErrorOptions & { standsAlone?: boolean } = {}) {
+    super(message, options);
+    this.standsAlone = options.standsAlone ?? false;
+  }
 }

@@ -5,15 +5,15 @@
  * `answers.ts`, which keeps them, so that a `/lookup` is little more than finding its topic.
  */
 import { HttpError } from "../http/errors.ts";
+import { pprofRoutes } from "../http/debug/routes.ts";
 import type { Query } from "../http/query.ts";
 import { EncodedJson } from "../http/respond.ts";
 import type { RequestContext, Route } from "../http/router.ts";
+import { METRICS_TYPE } from "../metrics/text_format.ts";
 import { isValidName } from "../protocol/names.ts";
 import { version } from "../version.ts";
 import type { Answers } from "./answers.ts";
 import type { RegistrationDb } from "./registration_db.ts";
-
-const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What the endpoints work on. */
 export interface LookupdApi {
@@ -39,6 +39,7 @@ export function lookupdRoutes(api: LookupdApi): Route[] {
     { method: "GET", path: "/nodes", handle: () => new EncodedJson(answers.nodes()) },
     { method: "GET", path: "/debug", handle: () => debug(answers) },
     { method: "GET", path: "/metrics", handle: () => metrics(api) },
+    ...pprofRoutes({ indexPath: "/debug/pprof" }),
     {
       method: "POST",
       path: "/topic/create",

@@ -6,16 +6,19 @@
  * then HTTP.
  */
 import { systemClock } from "../clock/clock.ts";
-import { createApp, type Handler } from "../http/router.ts";
-import { bindError, type HttpServer, serve } from "../http/server.ts";
+import { createApp } from "../http/router.ts";
+import { endProfiles } from "../http/debug/routes.ts";
+import { boundAddress, boundPort, listen, removeAbandonedSocket } from "../http/listen.ts";
+import { serve } from "../http/server.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
-import { formatAddress, parseAddress } from "../options/address.ts";
-import type { LookupdOptions } from "../options/lookupd_options.ts";
+import { EventLoopDelay } from "../metrics/event_loop_delay.ts";
+import { LiveOptions } from "../options/live_options.ts";
+import { type LookupdOptions, lookupdOptions } from "../options/lookupd_options.ts";
 import { buildInfo, version } from "../version.ts";
 import { Answers } from "./answers.ts";
 import { lookupdRoutes } from "./http.ts";
-import { encodeMetrics, EventLoopDelay } from "./metrics.ts";
+import { encodeMetrics } from "./metrics.ts";
 import { RegistrationDb } from "./registration_db.ts";
 import { Snapshot } from "./snapshot.ts";
 import { LookupTcpServer } from "./tcp_server.ts";
@@ -27,6 +30,8 @@ const ANY_HTTP_ADDRESS = "0.0.0.0:0";
 export interface RunningLookupd {
   /** Stops in order; with `force` at once, without a last snapshot. */
   stop(force?: boolean): Promise<void>;
+  /** Puts those of `next` in force that may change while it runs. */
+  reload(next: LookupdOptions): void;
   /** Resolves with the exit code once stopped. */
   readonly done: Promise<number>;
   /** Where it listens, as `host:port` with the ports that were really bound. */
@@ -35,7 +40,9 @@ export interface RunningLookupd {
 }
 
 /** @throws {StartupError} when the data path or a listener cannot be used */
-export async function runLookupd(options: LookupdOptions, logger: Logger): Promise<RunningLookupd> {
+export async function runLookupd(initialOptions: LookupdOptions, logger: Logger): Promise<RunningLookupd> {
+  const live = new LiveOptions(lookupdOptions, initialOptions, logger), options = live.values;
+  live.on("logLevel", (level) => logger.level = level);
   logger.info(buildInfo("nsqlookupd"));
   const db = new RegistrationDb({
     inactiveProducerTimeoutMs: options.inactiveProducerTimeout,
@@ -44,8 +51,10 @@ export async function runLookupd(options: LookupdOptions, logger: Logger): Promi
   const snapshot = await openSnapshot(options.dataPath, db, logger);
   let listener: Deno.Listener | undefined;
   try {
+    await removeAbandonedSocket(options.tcpAddress);
     listener = listen(options.tcpAddress);
-    return start(options, db, snapshot, listener as Deno.TcpListener, logger);
+    await removeAbandonedSocket(options.httpAddress);
+    return start(live, db, snapshot, listener, logger);
   } catch (cause) {
     listener?.close();
     await snapshot?.stop();
@@ -54,12 +63,13 @@ export async function runLookupd(options: LookupdOptions, logger: Logger): Promi
 }
 
 function start(
-  options: LookupdOptions,
+  live: LiveOptions<typeof lookupdOptions>,
   db: RegistrationDb,
   snapshot: Snapshot | undefined,
-  listener: Deno.TcpListener,
+  listener: Deno.Listener,
   logger: Logger,
 ): RunningLookupd {
+  const options = live.values;
   const answers = new Answers(db);
   const eventLoopDelay = new EventLoopDelay();
   let httpRequestCount = 0;
@@ -73,7 +83,7 @@ function start(
       version,
     });
   const app = createApp(lookupdRoutes({ db, answers, metrics }), { logger });
-  const http = listenHttp(options.httpAddress, (request, info) => {
+  const http = serve(options.httpAddress === "" ? ANY_HTTP_ADDRESS : options.httpAddress, (request, info) => {
     httpRequestCount++;
     return app(request, info);
   });
@@ -83,13 +93,13 @@ function start(
     identity: {
       broadcastAddress: options.broadcastAddress,
       hostname: Deno.hostname(),
-      tcpPort: listener.addr.port,
+      tcpPort: boundPort(listener.addr),
       httpPort: http.port,
       version,
     },
   });
   eventLoopDelay.start();
-  const tcpAddress = formatAddress(listener.addr.hostname, listener.addr.port);
+  const tcpAddress = boundAddress(listener.addr, options.tcpAddress);
   logger.info(`TCP: listening on ${tcpAddress}`);
   logger.info(`HTTP: listening on ${http.address}`);
   const closeAll = async () => {
@@ -98,9 +108,11 @@ function start(
     logger.info(`TCP: closing ${tcpAddress}`);
     await tcpServer.close();
     logger.info(`HTTP: closing ${http.address}`);
+    endProfiles();
     await http.shutdown();
   };
-  return { ...lifecycle(tcpServer, closeAll, logger), tcpAddress, httpAddress: http.address };
+  const reload = (next: LookupdOptions) => live.reload(next);
+  return { ...lifecycle(tcpServer, closeAll, logger), reload, tcpAddress, httpAddress: http.address };
 }
 
 /** Ties stopping, being stopped by a failure, and the exit code together. */
@@ -153,23 +165,4 @@ async function openSnapshot(
       cause,
     });
   }
-}
-
-function listen(address: string): Deno.Listener {
-  const parsed = parseAddress(address);
-  if (parsed.kind === "unix") throw new StartupError(`listen (${address}) failed - it is not host:port`);
-  try {
-    return Deno.listen({ hostname: parsed.hostname, port: parsed.port });
-  } catch (cause) {
-    const reason = bindError(address, parsed, cause as Error);
-    throw new StartupError(`listen (${address}) failed - ${reason}`, { cause });
-  }
-}
-
-function listenHttp(address: string, handler: Handler): HttpServer {
-  const wanted = address === "" ? ANY_HTTP_ADDRESS : address;
-  if (parseAddress(wanted).kind === "unix") {
-    throw new StartupError(`listen (${address}) failed - it is not host:port`);
-  }
-  return serve(wanted, handler);
 }

@@ -7,57 +7,30 @@
  *
  * The connection never waits for another one: a slow client delays only itself.
  */
-import type { Broker } from "../broker/broker.ts";
-import type { Answer } from "../broker/channel.ts";
+import { ELSEWHERE, type Place, placeOf } from "../broker/place.ts";
 import type { Consumer, Subscription } from "../broker/subscription.ts";
 import type { Topic } from "../broker/topic.ts";
-import type { Logger } from "../log/logger.ts";
 import { type CommandHandler, CommandReader, LineTooLongError } from "../protocol/command_reader.ts";
 import type { BodyCommandName, LineCommandName, Parameters } from "../protocol/command_reader.ts";
-import { parseDecimal, parseTimeoutMs, parseUint64 } from "../protocol/decimal.ts";
 import * as errors from "../protocol/errors.ts";
 import {
   encodeIdentifyResponse,
-  type IdentifyLimits,
   type IdentifySettings,
   initialIdentifySettings,
   negotiateIdentify,
   parseIdentify,
 } from "../protocol/identify.ts";
-import { ID_LENGTH, parseId } from "../protocol/message.ts";
 import { isEphemeral, isValidNameBytes } from "../protocol/names.ts";
-import type { Buffer, BufferPool } from "../buffers/buffer_pool.ts";
+import { type Buffer, wrapBuffer } from "../buffers/buffer_pool.ts";
 import type { Segment } from "../storage/segment.ts";
+import { type AuthOwner, ConnectionAuth } from "./auth/connection_auth.ts";
+import type { ConnectionHost } from "./connection_host.ts";
 import { Output, type OutputOwner } from "./output.ts";
-
-/** The bytes of a connection, plain or upgraded. */
-export interface Transport {
-  /** Resolves with the bytes read, null at the end. */
-  read(into: Uint8Array): Promise<number | null>;
-  write(bytes: Uint8Array): Promise<number>;
-  /** Ends the sending half. */
-  closeWrite(): Promise<void>;
-  close(): void;
-}
-
-/** What connections share. */
-export interface ConnectionHost {
-  readonly broker: Broker;
-  /** Buffers for reads and writes; apart from the messages' so that their budgets do not mix. */
-  readonly pool: BufferPool;
-  readonly logger: Logger;
-  readonly identifyLimits: IdentifyLimits;
-  readonly maxMsgSize: number;
-  readonly maxBodySize: number;
-  readonly maxMsgTimeoutMs: number;
-  readonly maxReqTimeoutMs: number;
-  readonly maxRdyCount: number;
-  readonly maxChannelConsumers: number;
-  /** False at level `memory`, where an OK has nothing to wait for. */
-  readonly holdsReplies: boolean;
-  readonly nodeId: number;
-  connectionEnded(connection: Connection): void;
-}
+import { answerMessage, messageFailed, readyCount } from "./message_commands.ts";
+import { Publisher } from "./publisher.ts";
+import type { TlsSession } from "./transport/tls_transport.ts";
+import type { Transport } from "./transport/transport.ts";
+import { isUpgrade, keepUpgrades, Upgrade, type UpgradeOwner } from "./upgrade.ts";
 
 export type ConnectionState = "init" | "subscribed" | "closing" | "ended";
 
@@ -67,9 +40,12 @@ const CLOSE_WAIT = new TextEncoder().encode("CLOSE_WAIT");
 const HEARTBEAT = new TextEncoder().encode("_heartbeat_");
 /** After an error frame the client's remaining bytes are read for this long, or a reset could overtake the frame. */
 const LINGER_MS = 1000;
+/** While a command waits for its answer, no more than this and one read is taken in of those behind it. */
+const MAX_WAITING_BYTES = 65_536;
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
-export class Connection implements Consumer, CommandHandler, OutputOwner {
+export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOwner, UpgradeOwner {
   readonly host: ConnectionHost;
   /** `ip:port`, or `@` on a Unix socket. */
   readonly remoteAddress: string;
@@ -77,41 +53,54 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
   state: ConnectionState = "init";
   settings: IdentifySettings;
   subscription: Subscription | null = null;
-  /** Messages published on this connection, by topic; null while there are none. */
-  publishCounts: Map<string, number> | null = null;
+  /** What the client may do; null when it may do everything, because no auth server is configured. */
+  readonly auth: ConnectionAuth | null;
 
-  readonly #transport: Transport;
+  /** What TLS settled; null on a connection without it. */
+  tls: TlsSession | null = null;
+  /** True while a command other than IDENTIFY is refused. */
+  #needsTls: boolean;
+  #transport: Transport;
   readonly #reader: CommandReader;
   readonly #output: Output;
+  readonly #publisher: Publisher;
+  readonly #localAddress: string;
+  /** The change to TLS or compression that is under way. */
+  #upgrade: Upgrade | null = null;
+  /** Called when all that is staged is written. */
+  #onWritten: (() => void) | null = null;
   #greeted = false;
   #identified = false;
+  #place: Place = ELSEWHERE;
   #outputMarked = false;
   #lingering = false;
   #inputEnded = false;
+  /** True when no read is out because enough waits already. */
+  #readPaused = false;
   /** True while the OK of SUB waits behind that of a publish: it must come before the first message. */
   #subOkHeld = false;
-  #publishTopic: Topic | null = null;
-  #publishName = "";
-  #publishNameBytes: Uint8Array = new Uint8Array(0);
-  #publishCommand: errors.PublishCommand = "PUB";
-  #publishDelayMs = 0;
   #heartbeatAtMs: number;
   #readDeadlineMs = Infinity;
   readonly #onRead = (byteCount: number | null) => this.#received(byteCount);
   readonly #onReadError = (cause: unknown) => this.#readFailed(cause);
 
-  constructor(host: ConnectionHost, transport: Transport, remoteAddress: string) {
+  constructor(host: ConnectionHost, transport: Transport, remoteAddress: string, localAddress: string) {
     this.host = host;
     this.#transport = transport;
     this.remoteAddress = remoteAddress;
-    const colon = remoteAddress.lastIndexOf(":");
-    this.settings = initialIdentifySettings(
-      host.identifyLimits,
-      colon < 0 ? "" : remoteAddress.slice(0, colon),
-    );
+    this.#localAddress = localAddress;
+    this.#needsTls = host.tls !== null && host.tls.required !== "no";
+    this.settings = initialIdentifySettings(host.identifyLimits, hostOf(remoteAddress));
     this.#reader = new CommandReader(this, host.pool, host, host.nodeId);
     this.#output = new Output(transport, host.pool, this);
+    this.#publisher = new Publisher(host);
+    this.auth = host.authenticator === null ? null : new ConnectionAuth(host.authenticator, this);
     this.#heartbeatAtMs = host.broker.nowMs + this.settings.heartbeatIntervalMs;
+  }
+
+  /** Messages published on this connection, by topic; null while there are none. */
+  get publishCounts(): ReadonlyMap<string, number> | null {
+    return this.#publisher.counts;
   }
 
   /** Begins to read; returns at once. */
@@ -139,8 +128,40 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
     this.host.broker.beginTurn();
     this.#runCommands();
     if (this.#isEnded()) return;
-    this.#reader.fit();
+    this.#readMore();
+  }
+
+  #readMore(): void {
+    // What comes next belongs to the stream that the connection changes to.
+    if (this.#upgrade !== null) return;
+    const reader = this.#reader;
+    // An IDENTIFY that waits may change the stream, of which a read that is out would take the first bytes.
+    this.#readPaused = reader.suspended && (!this.#identified || reader.unread > MAX_WAITING_BYTES);
+    if (this.#readPaused) return;
+    reader.fit();
     this.#read();
+  }
+
+  suspend(): void {
+    this.#reader.suspended = true;
+    // The client is not late: we are.
+    this.#readDeadlineMs = Infinity;
+  }
+
+  resume(finish: () => void): void {
+    if (this.#lingering || this.state === "ended") return;
+    this.#reader.suspended = false;
+    this.host.broker.beginTurn();
+    try {
+      finish();
+    } catch (error) {
+      if (!(error instanceof errors.ClientError)) throw error;
+      return this.#refuse(error);
+    }
+    this.#runCommands();
+    if (this.#isEnded() || this.#lingering || this.#reader.suspended) return;
+    if (this.#inputEnded) this.#endOfInput();
+    else if (this.#readPaused) this.#readMore();
   }
 
   #isEnded(): boolean {
@@ -164,6 +185,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
         if (error.fatal) return;
       }
     }
+    if (reader.suspended) return;
     if (reader.unread < before || this.#readDeadlineMs === Infinity) this.#armReadDeadline();
   }
 
@@ -200,15 +222,20 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
   /** No further command is run; the connection ends once what is staged is written. */
   #linger(): void {
     this.#lingering = true;
+    this.auth?.cancel();
     this.#leaveChannel();
+    if (this.#readPaused) this.#read();
+    this.#readPaused = false;
     this.#readDeadlineMs = this.host.broker.monotonicMs() + LINGER_MS;
     this.#markOutput();
   }
 
   #endOfInput(): void {
+    this.#inputEnded = true;
+    // What came before the end is still to be run.
+    if (this.#reader.suspended && !this.#lingering) return;
     const error = this.#lingering ? null : this.#reader.truncation();
     if (error !== null) this.#output.error(error.encode());
-    this.#inputEnded = true;
     // What is staged can still be read by a client that closed its sending half only.
     this.#linger();
   }
@@ -241,6 +268,11 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
       if (this.#inputEnded) this.end("");
       else this.#closeWrite();
       return;
+    }
+    if (this.#onWritten !== null && !this.#output.pending) {
+      const resolve = this.#onWritten;
+      this.#onWritten = null;
+      return resolve();
     }
     this.subscription?.channel.wake();
   }
@@ -291,7 +323,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
   groupFailed(group: number, cause: Error): void {
     if (this.state === "ended") return;
     // Groups that fail together are dropped together, and answered once.
-    if (this.#output.dropHeld(group)) this.#refuse(errors.publishFailed(this.#publishCommand, cause));
+    if (this.#output.dropHeld(group)) this.#refuse(errors.publishFailed(this.#publisher.command, cause));
     this.#output.releaseHolds(group);
   }
 
@@ -299,17 +331,22 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
 
   finish(seq: number): void {
     const subscription = this.subscription;
-    if (subscription === null) throw errors.wrongState("FIN");
+    if (subscription === null) throw this.#needsTls ? this.#tlsMissing("FIN") : errors.wrongState("FIN");
     const answer = subscription.channel.finish(subscription, seq);
     if (answer !== "ok") throw messageFailed("FIN", this.#reader.finishedId, answer);
   }
 
+  #tlsMissing(word: string): errors.ClientError {
+    return errors.tlsRequired(encoder.encode(word));
+  }
+
   command(name: LineCommandName, parameters: Parameters): void {
+    if (this.#needsTls) throw this.#tlsMissing(name);
     switch (name) {
       case "FIN":
       case "REQ":
       case "TOUCH":
-        return this.#answer(name, parameters);
+        return answerMessage(name, parameters, this.subscription, this.settings.msgTimeoutMs, this.host);
       case "RDY":
         return this.#rdy(parameters);
       case "SUB":
@@ -321,51 +358,14 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
   }
 
   unknown(word: Uint8Array): never {
-    throw errors.unknownCommand(word);
-  }
-
-  /** FIN in an unusual form, REQ and TOUCH. */
-  #answer(name: errors.MessageCommand, parameters: Parameters): void {
-    const subscription = this.subscription;
-    if (subscription === null) throw errors.wrongState(name);
-    if (parameters.count < (name === "REQ" ? 2 : 1)) throw errors.tooFewParameters(name);
-    const idAt = parameters.from(0);
-    if (parameters.to(0) - idAt !== ID_LENGTH) throw errors.invalidMessageId();
-    const delayMs = name === "REQ" ? this.#requeueDelay(parameters) : 0;
-    const seq = parseId(parameters.buffer, idAt, this.host.nodeId);
-    const { channel } = subscription, { broker } = this.host;
-    let answer: Answer;
-    if (name === "FIN") answer = channel.finish(subscription, seq);
-    else if (name === "REQ") answer = channel.requeue(subscription, seq, delayMs, broker.monotonicMs());
-    else {
-      const { maxMsgTimeoutMs } = this.host, nowMs = broker.monotonicMs();
-      answer = channel.touch(subscription, seq, this.settings.msgTimeoutMs, maxMsgTimeoutMs, nowMs);
-    }
-    if (answer !== "ok") throw messageFailed(name, parameters.bytes(0), answer);
-  }
-
-  /** REQ clamps where DPUB refuses. */
-  #requeueDelay(parameters: Parameters): number {
-    const delayMs = parseTimeoutMs(parameters.buffer, parameters.from(1), parameters.to(1));
-    if (Number.isNaN(delayMs)) throw errors.unparsableTimeout("REQ", parameters.bytes(1));
-    return Math.max(0, Math.min(delayMs, this.host.maxReqTimeoutMs));
+    throw this.#needsTls ? errors.tlsRequired(word) : errors.unknownCommand(word);
   }
 
   #rdy(parameters: Parameters): void {
     if (this.state === "closing") return;
     const subscription = this.subscription;
     if (subscription === null) throw errors.wrongState("RDY");
-    let count = 1;
-    if (parameters.count > 0) {
-      const from = parameters.from(0), to = parameters.to(0);
-      count = parseDecimal(parameters.buffer, from, to);
-      if (Number.isNaN(count)) throw errors.unparsableRdyCount(parameters.bytes(0));
-      if (count < 0 || count > this.host.maxRdyCount) {
-        const exact = BigInt.asIntN(64, parseUint64(parameters.buffer, from, to)!);
-        throw errors.rdyCountOutOfRange(exact, this.host.maxRdyCount);
-      }
-    }
-    subscription.setRdy(count);
+    subscription.setRdy(readyCount(parameters, this.host.maxRdyCount));
   }
 
   #sub(parameters: Parameters): void {
@@ -380,6 +380,13 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
       throw errors.badChannel(parameters.bytes(1));
     }
     const topicName = decoder.decode(parameters.bytes(0)), channelName = decoder.decode(parameters.bytes(1));
+    if (this.auth !== null && !this.auth.permits("SUB", topicName, channelName)) {
+      return this.auth.renew("SUB", topicName, channelName, () => this.#subscribe(topicName, channelName));
+    }
+    this.#subscribe(topicName, channelName);
+  }
+
+  #subscribe(topicName: string, channelName: string): void {
     const topic = this.host.broker.topic(topicName, isEphemeral(topicName));
     const channel = topic.channel(channelName, isEphemeral(channelName));
     const most = this.host.maxChannelConsumers;
@@ -387,6 +394,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
       throw errors.tooManyConsumers(topicName, channelName, most);
     }
     this.subscription = channel.subscribe(this, this.settings.msgTimeoutMs, this.settings.sampleRate);
+    this.subscription.setPlace(this.#place);
     this.state = "subscribed";
     this.#subOkHeld = this.#output.held;
     this.#output.response(OK);
@@ -402,86 +410,125 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
   }
 
   begin(name: BodyCommandName, parameters: Parameters): void {
+    if (this.#needsTls && name !== "IDENTIFY") throw this.#tlsMissing(name);
     if (name === "IDENTIFY" || name === "AUTH") {
       if (this.state !== "init") throw errors.wrongState(name);
       if (name === "AUTH" && parameters.count > 0) throw errors.authParametersGiven();
       return;
     }
-    if (parameters.count < (name === "DPUB" ? 2 : 1)) throw errors.tooFewParameters(name);
-    const from = parameters.from(0), to = parameters.to(0);
-    this.#publishCommand = name;
-    this.#publishDelayMs = 0;
-    if (!this.#isLastTopic(parameters.buffer, from, to)) {
-      if (!isValidNameBytes(parameters.buffer, from, to)) throw errors.badTopic(name, parameters.bytes(0));
-      this.#publishNameBytes = parameters.bytes(0).slice();
-      this.#publishName = decoder.decode(this.#publishNameBytes);
-      this.#publishTopic = null;
-    }
-    if (name === "DPUB") this.#publishDelayMs = this.#deferral(parameters);
-    if (name === "MPUB") this.#topicToPublish();
-  }
-
-  #isLastTopic(buffer: Uint8Array, from: number, to: number): boolean {
-    const last = this.#publishNameBytes;
-    if (last.length !== to - from || from === to) return false;
-    for (let i = 0; i < last.length; i++) if (last[i] !== buffer[from + i]) return false;
-    return true;
-  }
-
-  #deferral(parameters: Parameters): number {
-    const from = parameters.from(1), to = parameters.to(1);
-    const delayMs = parseTimeoutMs(parameters.buffer, from, to);
-    if (Number.isNaN(delayMs)) throw errors.unparsableTimeout("DPUB", parameters.bytes(1));
-    if (delayMs < 0 || delayMs > this.host.maxReqTimeoutMs) {
-      throw errors.dpubTimeoutOutOfRange(
-        parseUint64(parameters.buffer, from, to)!,
-        this.host.maxReqTimeoutMs,
-      );
-    }
-    return delayMs;
-  }
-
-  #topicToPublish(): Topic {
-    let topic = this.#publishTopic;
-    if (topic === null || topic.exiting) {
-      topic = this.host.broker.topic(this.#publishName, isEphemeral(this.#publishName));
-      this.#publishTopic = topic;
-    }
-    return topic;
+    this.#publisher.begin(name, parameters);
+    // An MPUB is checked, and creates its topic, before its body is there; the others after.
+    if (name !== "MPUB") return;
+    const { auth } = this, publisher = this.#publisher;
+    if (auth === null || auth.permits(name, publisher.topicName, "")) publisher.createTopic();
+    else auth.renew(name, publisher.topicName, "", () => publisher.createTopic());
   }
 
   publish(source: Buffer, bodyStart: number, bodyBytes: number): void {
-    const topic = this.#topicToPublish();
-    topic.publish(source, bodyStart, bodyBytes, this.#publishDelayMs);
-    this.#countPublish(topic, 1);
+    if (this.auth !== null && !this.#mayPublish(this.auth, source, bodyStart, bodyBytes)) return;
+    this.#stageOk(this.#publisher.publish(source, bodyStart, bodyBytes));
+  }
+
+  /** False when the auth server must tell first; the body is then published from a copy. */
+  #mayPublish(auth: ConnectionAuth, source: Buffer, bodyStart: number, bodyBytes: number): boolean {
+    const { command, topicName } = this.#publisher;
+    if (auth.permits(command, topicName, "")) return true;
+    const held = wrapBuffer(source.bytes.slice(bodyStart, bodyStart + bodyBytes));
+    auth.renew(command, topicName, "", () => {
+      this.#stageOk(this.#publisher.publish(held, 0, bodyBytes));
+    });
+    return false;
   }
 
   publishMany(source: Buffer, at: number, count: number): void {
-    const topic = this.#topicToPublish();
-    topic.publishSized(source, at, count);
-    this.#countPublish(topic, count);
-  }
-
-  #countPublish(topic: Topic, count: number): void {
-    const counts = this.publishCounts ??= new Map();
-    counts.set(topic.name, (counts.get(topic.name) ?? 0) + count);
-    this.#stageOk(topic);
+    this.#stageOk(this.#publisher.publishMany(source, at, count));
   }
 
   body(name: "IDENTIFY" | "AUTH", body: Uint8Array): void {
-    if (name === "AUTH") throw errors.authDisabled();
-    const limits = this.host.identifyLimits;
-    const settings = negotiateIdentify(parseIdentify(body), limits, this.settings);
+    if (name === "AUTH") {
+      if (this.auth === null) throw errors.authDisabled();
+      return this.auth.authenticate(body);
+    }
+    const limits = this.host.identifyLimits, before = this.settings;
+    const settings = keepUpgrades(negotiateIdentify(parseIdentify(body), limits, before), before);
     this.settings = settings;
-    // Only the first IDENTIFY moves the heartbeat; see the specification of repeated IDENTIFY.
+    // Only the first IDENTIFY moves the heartbeat and the place; see the specification of repeated IDENTIFY.
     if (!this.#identified) {
       this.#identified = true;
+      const { topologyRegion: region, topologyZone: zone } = settings, { topology } = this.host;
+      if (topology !== null) this.#place = placeOf({ region, zone }, topology);
       const intervalMs = settings.heartbeatIntervalMs;
       this.#heartbeatAtMs = intervalMs > 0 ? this.host.broker.nowMs + intervalMs : Infinity;
     }
     this.#armReadDeadline();
-    this.#output.response(encodeIdentifyResponse(settings, limits));
+    this.respond(encodeIdentifyResponse(settings, limits));
+    if (!isUpgrade(before, settings)) return;
+    this.#reader.suspended = true;
+    this.#readPaused = false;
+    this.#upgrade = new Upgrade(this, this.#transport);
+    this.#upgrade.start(before, settings, this.host.tls);
+  }
+
+  respond(data: Uint8Array): void {
+    this.#output.response(data);
     this.#markOutput();
+  }
+
+  authSubject(): ReturnType<AuthOwner["authSubject"]> {
+    return {
+      remoteIp: hostOf(this.remoteAddress),
+      tls: this.tls !== null,
+      commonName: this.tls?.commonName ?? "",
+    };
+  }
+
+  nowMs(): number {
+    return this.host.broker.monotonicMs();
+  }
+
+  // ---- upgrades -----------------------------------------------------------------------------
+
+  written(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onWritten = resolve;
+      this.#markOutput();
+    });
+  }
+
+  takeUnread(): Uint8Array {
+    return this.#reader.takeMagic(this.#reader.unread)!;
+  }
+
+  handshakeBegins(limitMs: number): void {
+    this.#readDeadlineMs = this.host.broker.monotonicMs() + limitMs;
+  }
+
+  changeTransport(transport: Transport, session: TlsSession | null): void {
+    if (session !== null) {
+      this.tls = session;
+      this.#needsTls = false;
+    }
+    this.#transport = transport;
+    this.#output.changeSink(transport);
+    if (this.state === "ended") transport.close();
+    else this.respond(OK);
+  }
+
+  upgraded(): void {
+    this.#upgrade = null;
+    if (this.#lingering || this.state === "ended") return;
+    this.#reader.suspended = false;
+    this.host.broker.beginTurn();
+    this.#armReadDeadline();
+    this.#readMore();
+  }
+
+  upgradeFailed(cause: Error, mayRead: Promise<void>): void {
+    this.#upgrade = null;
+    if (this.#lingering || this.state === "ended") return;
+    this.host.broker.beginTurn();
+    this.#refuse(errors.identifyFailed(cause));
+    mayRead.then(() => this.state === "ended" || this.#read());
   }
 
   // ---- time and end -------------------------------------------------------------------------
@@ -493,7 +540,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
     if (this.#output.writing && intervalMs > 0 && nowMs - this.#output.progressMs > intervalMs) {
       return this.end("it takes no bytes");
     }
-    if (nowMs < this.#heartbeatAtMs || this.#lingering) return;
+    if (nowMs < this.#heartbeatAtMs || this.#lingering || this.#upgrade !== null) return;
     this.#heartbeatAtMs = intervalMs > 0 ? Math.max(nowMs, this.#heartbeatAtMs + intervalMs) : Infinity;
     this.#output.response(HEARTBEAT);
     this.#markOutput();
@@ -502,9 +549,14 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
   #missedDeadline(): void {
     // The disk may take longer than a client.
     if (this.#lingering && this.#output.held) return this.#linger();
+    if (this.#upgrade !== null) return this.#upgrade.timedOut(this.#readTimeout());
     const error = this.#lingering ? null : this.#reader.truncation();
     if (error === null) return this.end("nothing was heard of it in time");
     this.#refuse(error);
+  }
+
+  #readTimeout(): Error {
+    return new Error(`read tcp ${this.#localAddress}->${this.remoteAddress}: i/o timeout`);
   }
 
   #leaveChannel(): void {
@@ -518,6 +570,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
     if (this.state === "ended") return;
     if (reason !== "") this.host.logger.debug(`[${this.remoteAddress}] closing: ${reason}`);
     this.state = "ended";
+    this.auth?.cancel();
     this.#leaveChannel();
     this.#output.end();
     this.#reader.close();
@@ -526,10 +579,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner {
   }
 }
 
-function messageFailed(name: errors.MessageCommand, id: Uint8Array, answer: Answer): errors.ClientError {
-  return errors.messageCommandFailed(
-    name,
-    id,
-    answer === "not owner" ? "client does not own message" : "ID not in flight",
-  );
+/** Without the port; empty on a Unix socket. */
+function hostOf(remoteAddress: string): string {
+  return remoteAddress.slice(0, Math.max(0, remoteAddress.lastIndexOf(":"))).replace(/^\[(.*)\]$/, "$1");
 }

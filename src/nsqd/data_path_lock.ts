@@ -16,9 +16,7 @@ export class DataPathLock {
     try {
       directory = Deno.openSync(path, { read: true });
     } catch (cause) {
-      const reason = cause instanceof Deno.errors.NotFound
-        ? "no such file or directory"
-        : (cause as Error).message;
+      const reason = reasonOf(cause as Error);
       throw new StartupError(`failed to lock data-path: open ${path}: ${reason}`, { cause });
     }
     if (!directory.statSync().isDirectory) {
@@ -38,6 +36,13 @@ export class DataPathLock {
   release(): void {
     this.#directory.close();
   }
+}
+
+/** Why the directory could not be opened, without the path, which is in the message already. */
+function reasonOf(cause: Error): string {
+  if (cause instanceof Deno.errors.NotFound) return "no such file or directory";
+  if (cause instanceof Deno.errors.PermissionDenied) return "permission denied";
+  return cause.message;
 }
 
 /** How long a lock that cannot be tried is waited for before it counts as held. */

@@ -7,7 +7,8 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Topic } from "../broker/topic.ts";
 import type { Logger } from "../log/logger.ts";
-import type { NsqdOptions } from "../options/nsqd_options.ts";
+import type { LiveOptions } from "../options/live_options.ts";
+import type { nsqdOptions } from "../options/nsqd_options.ts";
 import { version } from "../version.ts";
 import { LookupLoop } from "./lookup_loop.ts";
 
@@ -17,13 +18,14 @@ export interface ListeningPorts {
   http: number;
 }
 
-/** Starts to register with the lookupds of `options`. The broker has its restored topics already. */
+/** Registers with the lookupds of the options, also when these change. The broker has its restored topics already. */
 export function joinLookupds(
   broker: Broker,
-  options: NsqdOptions,
+  live: LiveOptions<typeof nsqdOptions>,
   ports: ListeningPorts,
   logger: Logger,
 ): LookupLoop {
+  const options = live.values;
   const loop = new LookupLoop(
     {
       announcement: {
@@ -31,11 +33,11 @@ export function joinLookupds(
         hostname: Deno.hostname(),
         tcpPort: options.broadcastTcpPort || Math.max(0, ports.tcp),
         httpPort: options.broadcastHttpPort || Math.max(0, ports.http),
-        topologyRegion: "",
-        topologyZone: "",
+        topologyRegion: options.topologyRegion,
+        topologyZone: options.topologyZone,
         version,
       },
-      maxBodySize: options.maxBodySize,
+      maxBodySize: () => options.maxBodySize,
       httpClientConnectTimeoutMs: options.httpClientConnectTimeout,
       httpClientRequestTimeoutMs: options.httpClientRequestTimeout,
     },
@@ -54,6 +56,7 @@ export function joinLookupds(
     },
   });
   loop.setPeers(options.lookupdTcpAddress);
+  live.on("lookupdTcpAddress", (addresses) => loop.setPeers(addresses));
   return loop;
 }
 

@@ -1,13 +1,18 @@
 /** The HTTP API of nsqd: health, information and statistics here, the rest in the files it puts together. */
 import type { Broker } from "../broker/broker.ts";
 import { HttpError } from "../http/errors.ts";
+import { debugRoutes } from "../http/debug/routes.ts";
 import type { Query } from "../http/query.ts";
 import { createApp, type Handler, type Route } from "../http/router.ts";
 import type { Logger } from "../log/logger.ts";
-import type { NsqdOptions } from "../options/nsqd_options.ts";
+import type { LiveOptions } from "../options/live_options.ts";
+import type { NsqdOptions, nsqdOptions } from "../options/nsqd_options.ts";
 import { version } from "../version.ts";
+import { configRoutes } from "./http_config.ts";
 import { booleanParameter } from "./http_parameters.ts";
 import { publishRoutes } from "./http_publish.ts";
+import { metricsResponse, type MetricsSources } from "./metrics.ts";
+import type { Readiness } from "./readiness.ts";
 import { topicRoutes } from "./http_topics.ts";
 import { collectMemory, collectStats, type StatsClient } from "./stats.ts";
 import { formatStats } from "./stats_text.ts";
@@ -24,20 +29,25 @@ export type NsqdHttpOptions = Pick<
   | "maxOutputBufferSize"
   | "maxOutputBufferTimeout"
   | "maxReqTimeout"
+  | "topologyRegion"
+  | "topologyZone"
 >;
 
 /** What the API stands beside. */
-export interface NsqdHttpDependencies {
+export interface NsqdHttpDependencies extends MetricsSources {
   readonly broker: Broker;
   /** The TCP connections of the moment. */
   readonly connections: Iterable<StatsClient>;
   readonly options: NsqdHttpOptions;
+  /** What `/config` shows and changes; without it there is no `/config`. */
+  readonly live?: LiveOptions<typeof nsqdOptions>;
   /** The ports that were really bound: -1 on a Unix socket, 0 without a listener. */
   ports(): { tcp: number; http: number };
   /** When the process started, Unix ms. */
   readonly startedAtMs: number;
-  /** Why messages can currently not be kept, or null when all is well. */
-  health(): string | null;
+  readonly readiness: Readiness;
+  /** Lets go of buffers that are kept for reuse. */
+  freeMemory?(): void;
   readonly logger: Logger;
 }
 
@@ -49,8 +59,12 @@ export function createNsqdApp(dependencies: NsqdHttpDependencies): Handler {
   const routes: Route[] = [
     ...publishRoutes(broker, options, logger),
     ...topicRoutes(broker),
+    ...(dependencies.live === undefined ? [] : configRoutes(dependencies.live, dependencies.ports)),
+    ...debugRoutes({ indexPath: "/debug/pprof/", freeMemory: () => dependencies.freeMemory?.() }),
     { method: "GET", path: "/ping", style: "plain", handle: () => ping(dependencies) },
+    { method: "GET", path: "/ready", style: "plain", handle: () => ready(dependencies) },
     { method: "GET", path: "/info", handle: () => info(dependencies) },
+    { method: "GET", path: "/metrics", handle: ({ query }) => metrics(dependencies, query) },
     { method: "GET", path: "/stats", handle: ({ query }) => stats(dependencies, query) },
   ];
   return createApp(routes, { logger });
@@ -67,6 +81,10 @@ function ping(dependencies: NsqdHttpDependencies): string {
   return text;
 }
 
+function ready({ readiness, health }: NsqdHttpDependencies): string {
+  return readiness.check(health());
+}
+
 function info(dependencies: NsqdHttpDependencies) {
   const { options, startedAtMs } = dependencies, ports = dependencies.ports();
   return {
@@ -80,8 +98,8 @@ function info(dependencies: NsqdHttpDependencies) {
     max_output_buffer_size: options.maxOutputBufferSize,
     max_output_buffer_timeout: nanoseconds(options.maxOutputBufferTimeout),
     max_deflate_level: options.maxDeflateLevel,
-    topology_zone: "",
-    topology_region: "",
+    topology_zone: options.topologyZone,
+    topology_region: options.topologyRegion,
   };
 }
 
@@ -95,6 +113,11 @@ function hostname(): string {
 
 function nanoseconds(ms: number): number {
   return Math.round(ms * NS_PER_MS);
+}
+
+function metrics(dependencies: NsqdHttpDependencies, query: Query): Promise<Response> {
+  const includeClients = booleanParameter(query, "include_clients", false, dependencies.logger);
+  return metricsResponse(dependencies, includeClients);
 }
 
 function stats(dependencies: NsqdHttpDependencies, query: Query): BrokerStats | string {
@@ -111,7 +134,7 @@ function stats(dependencies: NsqdHttpDependencies, query: Query): BrokerStats | 
     health: healthText(dependencies),
     start_time: Math.floor(startedAtMs / 1000),
     topics,
-    ...(includeMemory ? { memory: collectMemory() } : {}),
+    ...(includeMemory ? { memory: collectMemory(dependencies.monitor.garbageCollection) } : {}),
     producers,
   };
   return query.get("format") === "json" ? answer : formatStats(answer, startedAtMs, broker.wallMs());

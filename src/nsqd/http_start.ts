@@ -1,19 +1,29 @@
-/** Starts nsqd's HTTP API, when there is an address for it. */
+/** Starts nsqd's HTTP API, over HTTP and HTTPS, where there are addresses for it. */
 import type { Broker } from "../broker/broker.ts";
 import type { Persistence } from "../broker/persistence.ts";
-import { serve } from "../http/server.ts";
+import type { BufferPool } from "../buffers/buffer_pool.ts";
+import { discardBody } from "../http/body.ts";
+import { endProfiles } from "../http/debug/routes.ts";
+import { removeAbandonedSocket } from "../http/listen.ts";
+import { type HttpsListener, serveHttps } from "../http/https_server.ts";
+import type { Handler } from "../http/router.ts";
+import { type HttpServer, serve } from "../http/server.ts";
 import type { Logger } from "../log/logger.ts";
-import type { NsqdOptions } from "../options/nsqd_options.ts";
+import type { ProcessMonitor } from "../metrics/process_monitor.ts";
+import type { LiveOptions } from "../options/live_options.ts";
+import type { nsqdOptions } from "../options/nsqd_options.ts";
 import { createNsqdApp } from "./http.ts";
+import { Readiness } from "./readiness.ts";
 import type { TcpServer } from "./tcp_server.ts";
+import { showsCertificate, type TlsPeer, type TlsSettings } from "./tls_settings.ts";
 
 /** What the API is put together from. */
 export interface HttpParts {
-  options: NsqdOptions;
   broker: Broker;
   persistence: Persistence;
   server: TcpServer;
-  logger: Logger;
+  pool: BufferPool;
+  monitor: ProcessMonitor;
 }
 
 /** A listening HTTP API, or none. */
@@ -22,24 +32,89 @@ export interface StartedHttp {
   address: string;
   /** 0 when there is none, -1 on a Unix socket. */
   port: number;
+  /** Of HTTPS; empty when there is none. */
+  httpsAddress: string;
+  /** Answers that it starts until here, and as the API from here on. */
+  begin(parts: HttpParts): void;
+  /** HTTPS takes other certificates for the connections from now on. */
+  renewTls(tls: TlsSettings): void;
+  /** `/ready` answers that the node stops. */
+  stopping(): void;
   shutdown(): Promise<void>;
 }
 
-/** @throws {StartupError} when the address cannot be bound */
-export function startHttp({ options, broker, persistence, server, logger }: HttpParts): StartedHttp {
-  if (options.httpAddress === "") return { address: "", port: 0, shutdown: () => Promise.resolve() };
-  const ports = { tcp: server.port, http: 0 };
-  const app = createNsqdApp({
-    broker,
-    connections: server.connections,
-    options,
-    ports: () => ports,
-    startedAtMs: Date.now(),
-    health: () => (broker.committer.failure ?? persistence.failure)?.message ?? null,
-    logger,
-  });
-  const http = serve(options.httpAddress, app);
-  ports.http = http.port;
-  logger.info(`HTTP: listening on ${http.address}`);
-  return http;
+/**
+ * Opens the listeners.
+ *
+ * @param tls null when there is no certificate, and then no HTTPS
+ * @throws {StartupError} when an address cannot be bound
+ */
+export async function startHttp(
+  live: LiveOptions<typeof nsqdOptions>,
+  tls: TlsSettings | null,
+  logger: Logger,
+): Promise<StartedHttp> {
+  const options = live.values, startedAtMs = Date.now();
+  const ports = { tcp: 0, http: 0, https: 0 };
+  const readiness = new Readiness(), app = readiness.handle;
+  const begin = ({ broker, persistence, server, pool, monitor }: HttpParts) => {
+    ports.tcp = server.port;
+    readiness.serve(createNsqdApp({
+      broker,
+      persistence,
+      server,
+      monitor,
+      connections: server.connections,
+      options,
+      live,
+      ports: () => ports,
+      startedAtMs,
+      health: () => (broker.committer.failure ?? persistence.failure)?.message ?? null,
+      readiness,
+      freeMemory() {
+        pool.trim();
+        server.trimBuffers();
+      },
+      logger,
+    }));
+    if (result.address !== "") logger.info(`HTTP: listening on ${result.address}`);
+    if (result.httpsAddress !== "") logger.info(`HTTPS: listening on ${result.httpsAddress}`);
+  };
+  const servers: HttpServer[] = [];
+  let https: HttpsListener | undefined;
+  const renewTls = (renewed: TlsSettings) => https?.renew(renewed.server);
+  const shutdown = async () => {
+    endProfiles();
+    await Promise.all(servers.map((started) => started.shutdown()));
+  };
+  const stopping = () => readiness.stop();
+  const result = { address: "", port: 0, httpsAddress: "", begin, renewTls, stopping, shutdown };
+  if (options.httpAddress !== "") {
+    await removeAbandonedSocket(options.httpAddress);
+    const handler = tls?.required === "yes" ? refuseWithoutTls(() => ports.https) : app;
+    const http = serve(options.httpAddress, handler);
+    servers.push(http);
+    result.address = http.address;
+    result.port = ports.http = http.port;
+  }
+  if (tls !== null && options.httpsAddress !== "") {
+    const admits = (peer: TlsPeer) => !tls.anyCertificateRequired || showsCertificate(peer);
+    https = await serveHttps(options.httpsAddress, tls.server, admits, app);
+    servers.push(https);
+    result.httpsAddress = https.address;
+    ports.https = https.port;
+  }
+  return result;
+}
+
+/** Answers whatever is asked without TLS, where TLS is required. */
+function refuseWithoutTls(httpsPort: () => number): Handler {
+  return (request) => {
+    discardBody(request);
+    // The text has its spaces, and no version of the API, in other implementations too.
+    return new Response(`{"message": "TLS_REQUIRED", "https_port": ${httpsPort()}}`, {
+      status: 403,
+      headers: { "Content-Type": "application/json; charset=utf-8" },
+    });
+  };
 }

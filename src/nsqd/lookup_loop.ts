@@ -29,8 +29,8 @@ export interface Announcement {
 
 export interface LookupLoopSettings {
   announcement: Announcement;
-  /** Bound of one reply of a lookupd, bytes. */
-  maxBodySize: number;
+  /** Bound of one reply of a lookupd, bytes; asked for at each connection and query, since it may change. */
+  maxBodySize(): number;
   httpClientConnectTimeoutMs: number;
   httpClientRequestTimeoutMs: number;
 }
@@ -49,6 +49,7 @@ export class LookupLoop {
   readonly #peerHost: LookupPeerHost;
   readonly #peers = new Map<string, LookupPeer>();
   #timer: ReturnType<typeof setInterval> | undefined;
+  #isStopped = false;
 
   /** Connects to nobody until `setPeers()`. */
   constructor(settings: LookupLoopSettings, registry: Registry, logger: Logger) {
@@ -58,7 +59,7 @@ export class LookupLoop {
       registry,
       logger,
       announcement: () => encodeAnnouncement(settings.announcement),
-      maxReplyBytes: settings.maxBodySize,
+      maxReplyBytes: () => settings.maxBodySize(),
     };
   }
 
@@ -75,8 +76,12 @@ export class LookupLoop {
     }));
   }
 
-  /** Makes `addresses` (`host:port` each) the list of lookupds; those that stay keep their connection. */
+  /**
+   * Makes `addresses` (`host:port` each) the list of lookupds; those that stay keep their connection. Without
+   * effect after `stop()`.
+   */
   setPeers(addresses: readonly string[]): void {
+    if (this.#isStopped) return;
     const wanted = new Set(addresses);
     for (const [address, peer] of this.#peers) {
       if (wanted.has(address)) continue;
@@ -135,6 +140,7 @@ export class LookupLoop {
 
   /** Closes all connections, which unregisters the node. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     clearInterval(this.#timer);
     this.#timer = undefined;
     const peers = [...this.#peers.values()];
@@ -149,7 +155,7 @@ export class LookupLoop {
       return await queryChannels(address, topic, {
         connectTimeoutMs: this.#settings.httpClientConnectTimeoutMs,
         requestTimeoutMs: this.#settings.httpClientRequestTimeoutMs,
-        maxBodyBytes: this.#settings.maxBodySize,
+        maxBodyBytes: this.#settings.maxBodySize(),
       });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -47,7 +47,7 @@ export interface LookupPeerHost {
   /** Returns the JSON body of IDENTIFY, which is asked for at each connection. */
   readonly announcement: () => string;
   /** A longer reply ends the connection; `max-body-size`. */
-  readonly maxReplyBytes: number;
+  readonly maxReplyBytes: () => number;
 }
 
 export type LookupPeerState = "connecting" | "connected" | "stopped";
@@ -124,7 +124,7 @@ export class LookupPeer {
     try {
       connection = this.#connection = await LookupConnection.dial(splitAddress(this.address), {
         timeoutMs: LOOKUP_TIMEOUT_MS,
-        maxReplyBytes: this.#host.maxReplyBytes,
+        maxReplyBytes: this.#host.maxReplyBytes(),
       }, this.#stopping.signal);
       connection.ended.then(() => this.#wake());
       await this.#announce(connection);

@@ -7,32 +7,41 @@
 import { Broker } from "../broker/broker.ts";
 import { loadMetadata, MetadataWriter } from "../broker/metadata.ts";
 import { Persistence } from "../broker/persistence.ts";
+import type { Topology } from "../broker/place.ts";
 import { restore } from "../broker/restore.ts";
 import { takeOver } from "../broker/take_over.ts";
 import { systemClock } from "../clock/clock.ts";
-import { bindError } from "../http/server.ts";
+import { boundAddress, listen, removeAbandonedSocket } from "../http/listen.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
-import { formatAddress, parseAddress } from "../options/address.ts";
-import type { NsqdOptions } from "../options/nsqd_options.ts";
+import { ProcessMonitor } from "../metrics/process_monitor.ts";
+import { LiveOptions } from "../options/live_options.ts";
+import { type NsqdOptions, nsqdOptions } from "../options/nsqd_options.ts";
 import type { IdentifyLimits } from "../protocol/identify.ts";
 import { BufferPool } from "../buffers/buffer_pool.ts";
 import { denoFileSystem, type FileSystem } from "../storage/file_system.ts";
 import { buildInfo, version } from "../version.ts";
+import { Authenticator } from "./auth/authenticator.ts";
 import { DataPathLock } from "./data_path_lock.ts";
 import { joinLookupds } from "./discovery.ts";
 import { startHttp } from "./http_start.ts";
-import { TcpServer } from "./tcp_server.ts";
+import { startStatsd } from "./statsd_start.ts";
+import { type ConnectionLimits, TcpServer } from "./tcp_server.ts";
+import { renewTlsSettings } from "./tls_renewal.ts";
+import { loadTlsSettings } from "./tls_settings.ts";
 
 /** A running nsqd. */
 export interface RunningNsqd {
   /** Stops in order; with `force` at once, leaving recovery to the next start. */
   stop(force?: boolean): Promise<void>;
+  /** Puts those of `next` in force that may change while it runs. */
+  reload(next: NsqdOptions): void;
   /** Resolves with the exit code once stopped. */
   readonly done: Promise<number>;
   /** Where it listens, as `host:port` or a socket path. */
   readonly tcpAddress: string;
   readonly httpAddress: string;
+  readonly httpsAddress: string;
 }
 
 /** Bytes of message buffers kept for reuse after a burst. */
@@ -42,15 +51,21 @@ const LAST_ANSWERS_MS = 1000;
 
 /** @throws {StartupError} when the data path, a listener or the stored state cannot be used */
 export async function runNsqd(
-  options: NsqdOptions,
+  initialOptions: NsqdOptions,
   logger: Logger,
   fileSystem: FileSystem = denoFileSystem,
 ): Promise<RunningNsqd> {
+  const live = new LiveOptions(nsqdOptions, initialOptions, logger), options = live.values;
+  live.on("logLevel", (level) => logger.level = level);
   logger.info(buildInfo("nsqd"));
   logger.info(`ID: ${options.nodeId}`);
   const directory = options.dataPath === "" ? "." : options.dataPath;
   const lock = await DataPathLock.take(directory);
+  await removeAbandonedSocket(options.tcpAddress);
+  let tls = loadTlsSettings(options);
+  const authenticator = Authenticator.of(options, logger);
   const listener = listen(options.tcpAddress);
+  const http = await startHttp(live, tls, logger);
   const pool = new BufferPool(MAX_IDLE_BUFFER_BYTES);
   const { persistence, broker, metadata } = openBroker(options, directory, fileSystem, pool, logger);
   try {
@@ -65,38 +80,44 @@ export async function runNsqd(
 
   const server = new TcpServer(broker, listener, {
     logger,
-    identifyLimits: identifyLimits(options),
-    maxMsgSize: options.maxMsgSize,
-    maxBodySize: options.maxBodySize,
-    maxMsgTimeoutMs: options.maxMsgTimeout,
-    maxReqTimeoutMs: options.maxReqTimeout,
-    maxRdyCount: options.maxRdyCount,
-    maxChannelConsumers: options.maxChannelConsumers,
+    ...connectionLimits(options, tls !== null),
     holdsReplies: options.durability !== "memory",
     nodeId: options.nodeId,
+    authenticator,
+    topology: topologyOf(options),
+    tls,
   });
-  const tcpAddress = addressOf(listener, options.tcpAddress);
+  const tcpAddress = boundAddress(listener.addr, options.tcpAddress);
   logger.info(`TCP: listening on ${tcpAddress}`);
-  const http = startHttp({ options, broker, persistence, server, logger });
-  const lookupds = joinLookupds(broker, options, { tcp: server.port, http: http.port }, logger);
+  const monitor = new ProcessMonitor(activityOf(broker));
+  http.begin({ broker, persistence, server, pool, monitor });
+  const lookupds = joinLookupds(broker, live, { tcp: server.port, http: http.port }, logger);
+
+  monitor.start();
+  const { garbageCollection } = monitor;
+  const statsd = startStatsd(options, { broker, garbageCollection }, http.port, logger);
 
   let exit: (code: number) => void = () => {};
   const done = new Promise<number>((resolve) => exit = resolve);
   let stopping: Promise<void> | null = null;
   const stopInOrder = async (code: number) => {
+    http.stopping();
     server.close();
     await finishGroup(broker);
     await lookupds.stop();
+    await statsd?.stop();
     await http.shutdown();
     server.endAll();
     broker.endTurn();
     broker.stop();
-    try {
-      await persistence.stop();
-      metadata.write();
-    } catch (cause) {
-      logger.error(`failed to save everything - ${(cause as Error).message}`);
-      code = 1;
+    monitor.stop();
+    for (const save of [() => persistence.stop(), () => metadata.write()]) {
+      try {
+        await save();
+      } catch (cause) {
+        logger.error(`failed to save everything - ${(cause as Error).message}`);
+        code = 1;
+      }
     }
     lock.release();
     logger.info("NSQ: bye");
@@ -111,6 +132,13 @@ export async function runNsqd(
     done,
     tcpAddress,
     httpAddress: http.address,
+    httpsAddress: http.httpsAddress,
+    reload(next) {
+      live.reload(next);
+      const renewed = renewTlsSettings(tls, options, logger);
+      if (renewed !== tls && renewed !== null) http.renewTls(tls = renewed);
+      server.renew({ ...connectionLimits(options, tls !== null), tls });
+    },
     stop(force = false) {
       if (force) {
         exit(1);
@@ -133,7 +161,10 @@ function openBroker(
   try {
     stored = loadMetadata(fileSystem, metadataPath, logger);
   } catch (cause) {
-    throw new StartupError(`failed to load metadata - ${(cause as Error).message}`, { cause });
+    throw new StartupError(`failed to load metadata - ${(cause as Error).message}`, {
+      cause,
+      standsAlone: true,
+    });
   }
   try {
     const persistence = new Persistence(
@@ -170,8 +201,21 @@ function writeMetadata(metadata: MetadataWriter): void {
   try {
     metadata.write();
   } catch (cause) {
-    throw new StartupError(`failed to persist metadata - ${(cause as Error).message}`, { cause });
+    throw new StartupError(`failed to persist metadata - ${(cause as Error).message}`, {
+      cause,
+      standsAlone: true,
+    });
   }
+}
+
+/** Tells at each call whether the broker had a turn since the last one. */
+function activityOf(broker: Broker): () => boolean {
+  let seenMs = 0;
+  return () => {
+    const isActive = broker.nowMs !== seenMs;
+    seenMs = broker.nowMs;
+    return isActive;
+  };
 }
 
 /** Lets what was published become safe and its answers go out. */
@@ -183,24 +227,24 @@ async function finishGroup(broker: Broker): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-function listen(address: string): Deno.Listener {
-  const parsed = parseAddress(address);
-  try {
-    if (parsed.kind === "unix") return Deno.listen({ transport: "unix", path: parsed.path });
-    return Deno.listen({ hostname: parsed.hostname, port: parsed.port });
-  } catch (cause) {
-    throw new StartupError(`listen (${address}) failed - ${bindError(address, parsed, cause as Error)}`, {
-      cause,
-    });
-  }
+function topologyOf(options: NsqdOptions): Topology | null {
+  if (!options.enableExperiment.includes("topology-aware-consumption")) return null;
+  return { region: options.topologyRegion, zone: options.topologyZone };
 }
 
-function addressOf(listener: Deno.Listener, asked: string): string {
-  const { addr } = listener;
-  return "hostname" in addr ? formatAddress(addr.hostname, addr.port) : asked;
+function connectionLimits(options: NsqdOptions, tlsEnabled: boolean): ConnectionLimits {
+  return {
+    identifyLimits: identifyLimits(options, tlsEnabled),
+    maxMsgSize: options.maxMsgSize,
+    maxBodySize: options.maxBodySize,
+    maxMsgTimeoutMs: options.maxMsgTimeout,
+    maxReqTimeoutMs: options.maxReqTimeout,
+    maxRdyCount: options.maxRdyCount,
+    maxChannelConsumers: options.maxChannelConsumers,
+  };
 }
 
-function identifyLimits(options: NsqdOptions): IdentifyLimits {
+function identifyLimits(options: NsqdOptions, tlsEnabled: boolean): IdentifyLimits {
   return {
     maxHeartbeatIntervalMs: options.maxHeartbeatInterval,
     maxOutputBufferSize: options.maxOutputBufferSize,
@@ -211,12 +255,12 @@ function identifyLimits(options: NsqdOptions): IdentifyLimits {
     msgTimeoutMs: options.msgTimeout,
     maxRdyCount: options.maxRdyCount,
     maxDeflateLevel: options.maxDeflateLevel,
-    deflateEnabled: false,
-    snappyEnabled: false,
-    tlsEnabled: false,
-    authRequired: false,
+    deflateEnabled: options.deflate,
+    snappyEnabled: options.snappy,
+    tlsEnabled,
+    authRequired: options.authHttpAddress.length > 0,
     version,
-    topologyRegion: "",
-    topologyZone: "",
+    topologyRegion: options.topologyRegion,
+    topologyZone: options.topologyZone,
   };
 }

@@ -8,13 +8,15 @@ import { getHeapStatistics } from "node:v8";
 import type { Broker } from "../broker/broker.ts";
 import type { Channel } from "../broker/channel.ts";
 import type { Topic } from "../broker/topic.ts";
+import type { GarbageCollection } from "../metrics/garbage_collection.ts";
 import type { Connection, ConnectionState } from "./connection.ts";
-import type { ChannelStats, ClientStats, LatencyStats, MemoryStats, TopicStats } from "./stats_types.ts";
+import { LatencyReader } from "./latency_stats.ts";
+import type { ChannelStats, ClientStats, MemoryStats, TopicStats } from "./stats_types.ts";
 
 /** What statistics read of a connection. */
 export type StatsClient = Pick<
   Connection,
-  "connectedAtMs" | "publishCounts" | "remoteAddress" | "settings" | "state" | "subscription"
+  "auth" | "connectedAtMs" | "publishCounts" | "remoteAddress" | "settings" | "state" | "subscription" | "tls"
 >;
 
 /** Which statistics are wanted. */
@@ -29,13 +31,13 @@ export interface StatsFilter {
 /** Of all topics and clients. */
 export const EVERYTHING: StatsFilter = { topic: "", channel: "", includeClients: true };
 
+const US_PER_SECOND = 1e6;
 const STATE_NUMBERS: Readonly<Record<ConnectionState, number>> = {
   init: 0,
   ended: 1,
   subscribed: 3,
   closing: 4,
 };
-const NO_LATENCY: LatencyStats = { count: 0, percentiles: null };
 
 /** The topics and producers that `filter` asks for, sorted by name; null for what `/stats` shows as null. */
 export function collectStats(
@@ -45,11 +47,12 @@ export function collectStats(
 ): { topics: TopicStats[] | null; producers: ClientStats[] | null } {
   if (filter.topic !== "" && !broker.topics.has(filter.topic)) return { topics: null, producers: null };
   const clients = filter.includeClients ? groupByChannel(connections) : null;
+  const latencies = new LatencyReader(broker);
   const topics: TopicStats[] = [];
   for (const topic of byName(broker.topics)) {
     if (filter.topic !== "" && topic.name !== filter.topic) continue;
     if (filter.channel !== "" && !topic.channels.has(filter.channel)) continue;
-    topics.push(topicStats(topic, clients, filter));
+    topics.push(topicStats(topic, clients, latencies, filter));
   }
   const producers: ClientStats[] = [];
   if (filter.includeClients) {
@@ -79,11 +82,16 @@ function groupByChannel(connections: Iterable<StatsClient>): Clients {
   return clients;
 }
 
-function topicStats(topic: Topic, clients: Clients | null, filter: StatsFilter): TopicStats {
+function topicStats(
+  topic: Topic,
+  clients: Clients | null,
+  latencies: LatencyReader,
+  filter: StatsFilter,
+): TopicStats {
   const channels: ChannelStats[] = [];
   for (const channel of byName(topic.channels)) {
     if (filter.channel === "" || channel.name === filter.channel) {
-      channels.push(channelStats(channel, clients, filter));
+      channels.push(channelStats(channel, clients, latencies, filter));
     }
   }
   return {
@@ -94,12 +102,19 @@ function topicStats(topic: Topic, clients: Clients | null, filter: StatsFilter):
     message_count: topic.messageCount,
     message_bytes: topic.messageBytes,
     paused: topic.paused,
-    e2e_processing_latency: NO_LATENCY,
+    e2e_processing_latency: latencies.ofTopic(topic),
   };
 }
 
-function channelStats(channel: Channel, clients: Clients | null, filter: StatsFilter): ChannelStats {
-  const delivered = channel.deliveredCount;
+function channelStats(
+  channel: Channel,
+  clients: Clients | null,
+  latencies: LatencyReader,
+  filter: StatsFilter,
+): ChannelStats {
+  const zoneLocal = channel.ready.delivered("zone", channel.subscriptions);
+  const regionLocal = channel.ready.delivered("region", channel.subscriptions);
+  const others = channel.deliveredCount - zoneLocal - regionLocal;
   return {
     channel_name: channel.name,
     depth: channel.depth,
@@ -107,7 +122,9 @@ function channelStats(channel: Channel, clients: Clients | null, filter: StatsFi
     in_flight_count: channel.inFlightCount,
     deferred_count: channel.deferredCount,
     message_count: channel.messageCount,
-    ...(delivered > 0 ? { global_msg_count: delivered } : {}),
+    ...(zoneLocal > 0 ? { zone_local_msg_count: zoneLocal } : {}),
+    ...(regionLocal > 0 ? { region_local_msg_count: regionLocal } : {}),
+    ...(others > 0 ? { global_msg_count: others } : {}),
     requeue_count: channel.requeueCount,
     timeout_count: channel.timeoutCount,
     client_count: channel.subscriptions.length,
@@ -115,12 +132,12 @@ function channelStats(channel: Channel, clients: Clients | null, filter: StatsFi
       ? null
       : (clients.get(channel) ?? []).map((client) => clientStats(client, filter)),
     paused: channel.paused,
-    e2e_processing_latency: NO_LATENCY,
+    e2e_processing_latency: latencies.ofChannel(channel),
   };
 }
 
 /** Unreleased messages whose segment is not in memory. */
-function topicBackendDepth(topic: Topic): number {
+export function topicBackendDepth(topic: Topic): number {
   let count = 0;
   for (
     let segment = topic.last;
@@ -134,7 +151,7 @@ function topicBackendDepth(topic: Topic): number {
 }
 
 /** Waiting messages, never delivered yet, whose segment is not in memory. */
-function channelBackendDepth(channel: Channel): number {
+export function channelBackendDepth(channel: Channel): number {
   const { releasedSeq } = channel.topic;
   let count = 0, index = channel.position.index;
   for (let segment = channel.position.segment; segment !== null; segment = segment.next) {
@@ -147,7 +164,7 @@ function channelBackendDepth(channel: Channel): number {
 }
 
 function clientStats(client: StatsClient, filter: StatsFilter): ClientStats {
-  const { settings, subscription } = client;
+  const { settings, subscription, tls } = client;
   const published = publishCount(client.publishCounts, filter.topic);
   return {
     client_id: settings.clientId,
@@ -165,14 +182,29 @@ function clientStats(client: StatsClient, filter: StatsFilter): ClientStats {
     deflate: settings.deflate,
     snappy: settings.snappy,
     user_agent: settings.userAgent,
+    ...authStats(client),
     topology_zone: settings.topologyZone,
     topology_region: settings.topologyRegion,
     ...(published === null ? {} : { pub_counts: [published] }),
-    tls: settings.tlsV1,
-    tls_cipher_suite: "",
-    tls_version: "",
+    tls: tls !== null,
+    tls_cipher_suite: tls?.cipherSuite ?? "",
+    tls_version: tls?.version ?? "",
+    // No protocol is offered for negotiation; the original calls every handshake mutual then.
     tls_negotiated_protocol: "",
-    tls_negotiated_protocol_is_mutual: false,
+    tls_negotiated_protocol_is_mutual: tls !== null,
+  };
+}
+
+function authStats(
+  { auth }: StatsClient,
+): Pick<ClientStats, "authed" | "auth_identity" | "auth_identity_url"> {
+  const authorization = auth?.authorization ?? null;
+  if (authorization === null) return {};
+  const { identity, identityUrl, permissionCount } = authorization;
+  return {
+    ...(permissionCount > 0 ? { authed: true } : {}),
+    ...(identity !== "" ? { auth_identity: identity } : {}),
+    ...(identityUrl !== "" ? { auth_identity_url: identityUrl } : {}),
   };
 }
 
@@ -190,18 +222,19 @@ function publishCount(
 }
 
 /** The memory of the process, in the terms of V8 that come closest to the names. */
-export function collectMemory(): MemoryStats {
-  const heap = getHeapStatistics();
+export function collectMemory(collection: GarbageCollection): MemoryStats {
+  const heap = getHeapStatistics(), { runs } = collection.figures();
+  const pauseUs = (quantile: number) => Math.round(collection.pauseSeconds(quantile) * US_PER_SECOND);
   return {
     heap_objects: 0,
     heap_idle_bytes: Math.max(0, heap.total_heap_size - heap.used_heap_size),
     // Message buffers live outside of V8's heap.
     heap_in_use_bytes: heap.used_heap_size + heap.external_memory,
     heap_released_bytes: Math.max(0, heap.total_heap_size - heap.total_physical_size),
-    gc_pause_usec_100: 0,
-    gc_pause_usec_99: 0,
-    gc_pause_usec_95: 0,
+    gc_pause_usec_100: pauseUs(1),
+    gc_pause_usec_99: pauseUs(0.99),
+    gc_pause_usec_95: pauseUs(0.95),
     next_gc_bytes: heap.total_heap_size,
-    gc_total_runs: 0,
+    gc_total_runs: runs,
   };
 }

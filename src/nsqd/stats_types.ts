@@ -31,7 +31,9 @@ export interface ChannelStats {
   in_flight_count: number;
   deferred_count: number;
   message_count: number;
-  /** Deliveries, redeliveries among them; left out when 0. */
+  /** Deliveries to consumers of this node's zone, of its region, and others, redeliveries among them; left out when 0. */
+  zone_local_msg_count?: number;
+  region_local_msg_count?: number;
   global_msg_count?: number;
   requeue_count: number;
   timeout_count: number;
@@ -61,6 +63,11 @@ export interface ClientStats {
   deflate: boolean;
   snappy: boolean;
   user_agent: string;
+  /** True when an auth server allows the client something; left out otherwise. */
+  authed?: boolean;
+  /** As the auth server names the client; left out when empty, as the next. */
+  auth_identity?: string;
+  auth_identity_url?: string;
   topology_zone: string;
   topology_region: string;
   /** At most one entry; left out when there is none. */

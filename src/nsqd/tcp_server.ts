@@ -4,8 +4,10 @@
  * One timer serves all connections: ten thousand idle ones cost a comparison each ten times a second.
  */
 import type { Broker } from "../broker/broker.ts";
+import { remoteAddressOf } from "../http/request_log.ts";
 import { BufferPool } from "../buffers/buffer_pool.ts";
-import { Connection, type ConnectionHost } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionHost } from "./connection_host.ts";
 
 /** How often heartbeats and deadlines are looked at; they are that exact. */
 const TICK_MS = 100;
@@ -14,8 +16,25 @@ const MAX_IDLE_BUFFER_BYTES = 16 << 20;
 
 export type TcpServerSettings = Omit<ConnectionHost, "broker" | "pool" | "connectionEnded">;
 
+/** What may change while connections are open. */
+export type ConnectionLimits = Pick<
+  ConnectionHost,
+  | "identifyLimits"
+  | "maxMsgSize"
+  | "maxBodySize"
+  | "maxMsgTimeoutMs"
+  | "maxReqTimeoutMs"
+  | "maxRdyCount"
+  | "maxChannelConsumers"
+>;
+
+/** What may be renewed besides: the certificates of later handshakes. */
+export type Renewable = ConnectionLimits & Pick<ConnectionHost, "tls">;
+
 export class TcpServer {
   readonly connections = new Set<Connection>();
+  /** Connections since the start. */
+  acceptedCount = 0;
   readonly #host: ConnectionHost;
   readonly #listener: Deno.Listener;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -56,11 +75,11 @@ export class TcpServer {
   }
 
   #open(conn: Deno.Conn): void {
-    const remote = conn.remoteAddr;
-    const address = "hostname" in remote ? `${remote.hostname}:${remote.port}` : "@";
+    const address = remoteAddressOf(conn.remoteAddr);
     if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
-    const connection = new Connection(this.#host, conn, address);
+    const connection = new Connection(this.#host, conn, address, remoteAddressOf(conn.localAddr));
     this.connections.add(connection);
+    this.acceptedCount++;
     connection.start();
     if (this.#timer === undefined) this.#schedule();
   }
@@ -77,11 +96,21 @@ export class TcpServer {
     if (this.connections.size > 0 && !this.#closed) this.#schedule();
   }
 
+  /** Puts limits in force for commands at once, and for what clients negotiate with their next IDENTIFY. */
+  renew(settings: Renewable): void {
+    Object.assign(this.#host, settings);
+  }
+
   /** Stops accepting. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#listener.close();
+  }
+
+  /** Lets go of buffers that no connection uses. */
+  trimBuffers(): void {
+    this.#host.pool.trim();
   }
 
   /** Ends every connection. */

@@ -8,9 +8,9 @@
 import { closest } from "./closest.ts";
 import { parseDuration } from "./duration.ts";
 import { parseBool, parseBytes, parseFloats, parseInteger } from "./literals.ts";
-import type { Option, OptionTable, OptionValue } from "./option.ts";
+import type { EnumOption, Option, OptionTable, OptionValue } from "./option.ts";
 
-/** A command line that cannot be understood; `message` is for standard error and may have two lines. */
+/** A command line that cannot be understood; `message` is one line for standard error. */
 export class UsageError extends Error {
   override name = "UsageError";
 }
@@ -40,7 +40,7 @@ export function parseArgs(table: OptionTable, args: readonly string[]): ParsedAr
     if (option === undefined) throw unknownFlag(table, name);
     if (value !== undefined) {
       collect(given, option, parseFlag(option, value));
-    } else if (option.kind === "bool") {
+    } else if (isBoolFlag(option)) {
       given.set(option, true);
     } else {
       i++;
@@ -70,7 +70,7 @@ function parseFlag(option: Option, text: string): OptionValue {
     return parseText(option, text);
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
-    const value = option.kind === "bool" ? "boolean value" : "value";
+    const value = isBoolFlag(option) ? "boolean value" : "value";
     const reason = `parse error: ${cause.message}`;
     throw new UsageError(`invalid ${value} "${text}" for flag -${option.name}: ${reason}`, { cause });
   }
@@ -81,6 +81,8 @@ function parseText(option: Option, text: string): OptionValue {
   switch (option.kind) {
     case "bool":
       return parseBool(text);
+    case "bool or word":
+      return parseBoolOrWord(option.word, text);
     case "int":
       return parseInteger(text);
     case "bytes":
@@ -90,7 +92,7 @@ function parseText(option: Option, text: string): OptionValue {
     case "string":
       return text;
     case "enum":
-      return parseEnum(option.values, text);
+      return parseEnum(option, text);
     case "string list":
       return [text];
     case "float list":
@@ -98,23 +100,41 @@ function parseText(option: Option, text: string): OptionValue {
   }
 }
 
+/** Whether the name alone is the whole flag, so that a value needs `=`. */
+function isBoolFlag(option: Option): boolean {
+  return option.kind === "bool" || option.kind === "bool or word";
+}
+
+/** @throws {SyntaxError} naming what is allowed */
+export function parseBoolOrWord(word: string, text: string): boolean | string {
+  const lowerCase = text.toLowerCase();
+  if (lowerCase === word) return word;
+  try {
+    return parseBool(lowerCase);
+  } catch (cause) {
+    throw new SyntaxError(`use true, false or ${word}`, { cause });
+  }
+}
+
 /** @throws {SyntaxError} naming the allowed values */
-export function parseEnum(values: readonly string[], text: string): string {
+export function parseEnum(option: EnumOption, text: string): string {
+  const { values, emptyMeans } = option;
   const word = text.toLowerCase();
+  if (word === "" && emptyMeans !== undefined) return emptyMeans;
   if (!values.includes(word)) throw new SyntaxError(`use one of ${values.join(", ")}`);
   return word;
 }
 
 function unknownFlag(table: OptionTable, name: string): UsageError {
   const likely = closest(name, table.map((option) => option.name));
-  const hint = likely === undefined ? "" : `\ndid you mean -${likely}?`;
+  const hint = likely === undefined ? "" : `, did you mean -${likely}?`;
   return new UsageError(`flag provided but not defined: -${name}${hint}`);
 }
 
 function strayWord(table: OptionTable, args: readonly string[], index: number): UsageError {
   const word = args[index] === "--" ? args[index + 1] : args[index];
   const before = index > 0 ? args[index - 1].replace(/^--?/, "") : "";
-  const isBoolBefore = table.some((option) => option.name === before && option.kind === "bool");
-  const hint = isBoolBefore && args[index] === word ? `\ndid you mean -${before}=${word}?` : "";
+  const isBoolBefore = table.some((option) => option.name === before && isBoolFlag(option));
+  const hint = isBoolBefore && args[index] === word ? `, did you mean -${before}=${word}?` : "";
   return new UsageError(`unexpected argument "${word}": only flags are allowed here${hint}`);
 }

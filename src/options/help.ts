@@ -15,34 +15,61 @@ const INDENT = "  ";
 /** The defaults are those of `machine`. The text has no line end. */
 export function formatHelp(
   table: OptionTable,
-  program: { name: string; summary: string },
+  program: { name: string; command?: string; summary: string },
   machine: Machine,
 ): string {
-  const lines = [`${program.name} - ${program.summary}`, "", `Usage: ${program.name} [flags]`];
+  const lines = [
+    `${program.name} - ${program.summary}`,
+    "",
+    `Usage: ${program.command ?? program.name} [flags]`,
+  ];
   const columnWidth = Math.max(...table.map((option) => describeFlag(option).length)) + 2 * INDENT.length;
-  for (const group of new Set(table.map((option) => option.group))) {
+  const add = (flag: string, text: string) => {
+    const meaning = wrap(text, LINE_WIDTH - columnWidth);
+    lines.push(`${INDENT}${flag}`.padEnd(columnWidth) + meaning[0]);
+    lines.push(...meaning.slice(1).map((line) => " ".repeat(columnWidth) + line));
+  };
+  for (const [index, group] of [...new Set(table.map((option) => option.group))].entries()) {
     lines.push("", `${group}:`);
-    for (const option of table.filter((candidate) => candidate.group === group)) {
-      const meaning = wrap(describeMeaning(option, machine), LINE_WIDTH - columnWidth);
-      const flag = `${INDENT}${describeFlag(option)}`.padEnd(columnWidth);
-      lines.push(...meaning.map((line, index) => (index === 0 ? flag : " ".repeat(columnWidth)) + line));
-    }
+    if (index === 0) add("--help", "Show this text and exit");
+    const options = table.filter((candidate) => candidate.group === group);
+    options.sort((a, b) => Number(a.deprecated ?? false) - Number(b.deprecated ?? false));
+    for (const option of options) add(describeFlag(option), describeMeaning(option, machine));
   }
-  if (table.some((option) => option.name === "config")) lines.push("", ...CONFIG_FILE_NOTE);
+  for (const note of notesOn(table)) lines.push("", ...wrap(note, LINE_WIDTH));
   return lines.join("\n");
 }
 
-const CONFIG_FILE_NOTE = [
-  "In the config file an option is named like its flag with _ for -, unless said otherwise:",
-  'msg_timeout = "1m30s". A duration is a string with units (ns, us, ms, s, m, h), or a whole number of',
-  'milliseconds; a size is a whole number of bytes, or a string such as "64MiB".',
-];
+function notesOn(table: OptionTable): string[] {
+  const notes = [
+    "A flag may start with - or --, and its value may stand after = or as the next word. A flag that shows no " +
+    "value is switched on by its name and off by --name=false. A duration is numbers with units: ns, us, ms, s, m, " +
+    "h, as in 1m30s.",
+  ];
+  if (table.some((option) => option.name === "config")) {
+    notes.push(
+      'In the config file an option is named like its flag with _ for -, unless said otherwise: msg_timeout = "90s". ' +
+        "A duration is a string, or a whole number of milliseconds; a size is a whole number of bytes, or a string " +
+        'such as "64MiB".',
+    );
+    const reloadable = table.filter((option) => option.reloadable).map(({ name }) => name);
+    const hasTls = table.some((option) => option.name === "tls-cert");
+    notes.push(
+      `With --config, SIGHUP has the file read again${
+        hasTls ? "; with --tls-cert, those of TLS" : ""
+      }. These change at once, all others with a restart: ${reloadable.join(", ")}.`,
+    );
+  }
+  return notes;
+}
 
 /** Also the placeholder of the value, which names its kind. */
 export function describeFlag(option: Option): string {
   switch (option.kind) {
     case "bool":
-      return `--${option.name}`;
+      return option.default === true ? `--${option.name}[=false]` : `--${option.name}`;
+    case "bool or word":
+      return `--${option.name}[=${option.word}]`;
     case "enum":
       return `--${option.name}=${option.values.join("|")}`;
     case "string list":
@@ -55,7 +82,7 @@ export function describeFlag(option: Option): string {
 }
 
 function describeMeaning(option: Option, machine: Machine): string {
-  const facts = option.kind === "bool" && option.default === false
+  const facts = option.kind.startsWith("bool") && option.default === false
     ? []
     : [describeDefault(option, defaultOf(option, machine))];
   const isOnlyNotNegative = "min" in option && option.min === 0 && option.max === undefined;
@@ -70,13 +97,15 @@ function describeMeaning(option: Option, machine: Machine): string {
 
 function describeDefault(option: Option, value: OptionValue): string {
   const unit = option.kind === "int" && option.unit !== undefined ? ` ${option.unit}` : "";
-  return `default ${formatValue(option, value)}${unit}`;
+  return `default ${describeValue(option, value)}${unit}`;
 }
 
-function formatValue(option: Option, value: OptionValue): string {
+/** A value in the unit of its option, as help and log show it. */
+export function describeValue(option: Option, value: OptionValue): string {
   if (Array.isArray(value)) return value.length === 0 ? "none" : value.join(",");
   if (typeof value === "number") return formatNumber(option, value);
-  return option.kind === "string" ? JSON.stringify(value) : String(value);
+  if (option.kind !== "string") return String(value);
+  return value === "" ? "empty" : JSON.stringify(value);
 }
 
 function wrap(text: string, width: number): string[] {

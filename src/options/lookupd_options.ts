@@ -1,35 +1,12 @@
 /** The options of lookupd. Their meaning stands here and nowhere else. */
-import { logLevels } from "../log/logger.ts";
 import type { Machine, OptionTable, OptionValues } from "./option.ts";
+import { serverOptions } from "./server_options.ts";
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 
 export const lookupdOptions = [
-  {
-    name: "version",
-    configKey: null,
-    group: "General",
-    kind: "bool",
-    default: false,
-    help: "Print the version and exit",
-  },
-  {
-    name: "config",
-    configKey: null,
-    group: "General",
-    kind: "string",
-    default: "",
-    help: "TOML file to read options from; flags win over it",
-  },
-  {
-    name: "log-level",
-    group: "General",
-    kind: "enum",
-    values: logLevels,
-    default: "info",
-    help: "Lowest level that is logged",
-  },
+  ...serverOptions,
   {
     name: "log-prefix",
     group: "General",
@@ -37,29 +14,20 @@ export const lookupdOptions = [
     default: "[nsqlookupd] ",
     help: "Text at the start of each log line",
   },
-  {
-    name: "verbose",
-    configKey: null,
-    group: "General",
-    kind: "bool",
-    default: false,
-    deprecated: true,
-    help: "Without effect, use --log-level=debug",
-  },
 
   {
     name: "tcp-address",
     group: "Addresses",
     kind: "string",
     default: "0.0.0.0:4160",
-    help: "host:port where nsqd nodes register",
+    help: "Where nsqd nodes register: host:port, or the path of a Unix socket",
   },
   {
     name: "http-address",
     group: "Addresses",
     kind: "string",
     default: "0.0.0.0:4161",
-    help: "host:port of the HTTP API; empty is a free port",
+    help: "Where the HTTP API listens: host:port, the path of a Unix socket, or empty for a free port",
   },
   {
     name: "broadcast-address",

@@ -13,12 +13,14 @@ import {
   thisMachine,
 } from "./option.ts";
 import { findRangeFault } from "./range.ts";
-import { ConfigError, readConfigFile } from "./toml.ts";
+import { ConfigError, type ConfigFile, readConfigFile } from "./toml.ts";
 
 /** Whose options they are. */
 export interface Program {
   /** The name in help, errors and the log, such as `nsqd`. */
   name: string;
+  /** How it is called on a command line, where that is not its name, such as `nsq nsqd`. */
+  command?: string;
   /** One sentence about the program, for `--help`. */
   summary: string;
   /** What `--version` prints, such as `nsqd v1.3.0 (built w/deno2.9.6)`. */
@@ -38,7 +40,23 @@ export interface Exit {
 export interface Resolved<T extends OptionTable> {
   kind: "values";
   values: OptionValues<T>;
+  /** Keys of the config file that mean nothing, and options without effect. */
   warnings: string[];
+}
+
+/** Something that keeps a program from starting. */
+export interface Problem {
+  /** Whether the config file could not be understood, or a value is out of its range. */
+  kind: "config file" | "range";
+  /** One line, such as `config file nsqd.toml - line 3: id = 1.5: use a whole number`. */
+  text: string;
+}
+
+/** What the command line and the config file say, right or wrong. */
+export interface Examined<T extends OptionTable> extends Omit<Resolved<T>, "kind"> {
+  kind: "examined";
+  /** Where there is a problem, `values` holds the default instead. */
+  problems: Problem[];
 }
 
 /**
@@ -52,41 +70,82 @@ export function resolveOptions<const T extends OptionTable>(
   program: Program,
   machine: Machine = thisMachine,
 ): Resolved<T> | Exit {
+  const found = examineOptions(table, args, program, machine);
+  return found.kind === "exit" ? found : settle(found, program);
+}
+
+/** Like `resolveOptions()`, but goes on after problems with the config file and with ranges, to find them all. */
+export function examineOptions<const T extends OptionTable>(
+  table: T,
+  args: readonly string[],
+  program: Program,
+  machine: Machine = thisMachine,
+): Examined<T> | Exit {
   try {
     const { given, wantsHelp } = parseArgs(table, args);
     if (wantsHelp) return { kind: "exit", code: 0, text: formatHelp(table, program, machine), to: "stdout" };
     const flag = (name: string) => given.get(table.find((option) => option.name === name)!);
     if (flag("version") === true) return { kind: "exit", code: 0, text: program.versionText, to: "stdout" };
-    return merge(table, given, flag("config") as string | undefined, program, machine);
+    return merge(table, given, flag("config") as string | undefined, machine);
   } catch (cause) {
-    if (cause instanceof UsageError) {
-      const text = `${cause.message}\nRun ${program.name} --help for all flags.`;
-      return { kind: "exit", code: 2, text, to: "stderr" };
-    }
-    if (cause instanceof ConfigError) return { kind: "exit", code: 1, text: cause.message, to: "log" };
-    throw cause;
+    if (!(cause instanceof UsageError)) throw cause;
+    return {
+      kind: "exit",
+      code: 2,
+      text: `${cause.message} (see ${program.command ?? program.name} --help)`,
+      to: "stderr",
+    };
   }
+}
+
+/** Turns the first problem, if there is one, into the end of the process. */
+export function settle<T extends OptionTable>(found: Examined<T>, program: Program): Resolved<T> | Exit {
+  const { values, warnings, problems: [problem] } = found;
+  if (problem === undefined) return { kind: "values", values, warnings };
+  const action = problem.kind === "config file"
+    ? "failed to load "
+    : `failed to instantiate ${program.name} - `;
+  return { kind: "exit", code: 1, text: action + problem.text, to: "log" };
+}
+
+/** Percentiles are shown from the highest to the lowest, however they were given. */
+function descending(value: OptionValue): OptionValue {
+  return [...value as number[]].sort((a, b) => b - a);
 }
 
 function merge<T extends OptionTable>(
   table: T,
   given: Map<Option, OptionValue>,
   configPath: string | undefined,
-  program: Program,
   machine: Machine,
-): Resolved<T> | Exit {
-  const config = configPath ? readConfigFile(table, configPath) : { values: new Map(), warnings: [] };
+): Examined<T> {
+  const problems: Problem[] = [];
+  const file = configPath ? readOrReport(table, configPath, problems) : null;
+  const warnings = [...file?.warnings ?? []];
   const values: Record<string, OptionValue> = {};
   for (const option of table) {
-    const value = given.get(option) ?? config.values.get(option) ?? defaultOf(option, machine);
-    const fault = findRangeFault(option, value);
-    if (fault !== null) {
-      const isFromFile = !given.has(option) && config.values.has(option);
-      const source = isFromFile ? ` (${configKeyOf(option)} in config file ${configPath})` : "";
-      const text = `failed to instantiate ${program.name} - ${fault}${source}`;
-      return { kind: "exit", code: 1, text, to: "log" };
-    }
-    values[propertyName(option.name)] = value;
+    const isFromFile = !given.has(option) && file?.values.has(option) === true;
+    const said = given.get(option) ?? file?.values.get(option);
+    const place = () =>
+      isFromFile ? `config file ${file.path} - ${file.place(configKeyOf(option)!)}` : `--${option.name}`;
+    if (said !== undefined && option.deprecated) warnings.push(`${place()} has no effect`);
+    const fault = said === undefined ? null : findRangeFault(option, said);
+    if (fault !== null) problems.push({ kind: "range", text: isFromFile ? `${fault} (${place()})` : fault });
+    const value = fault === null && said !== undefined ? said : defaultOf(option, machine);
+    values[propertyName(option.name)] = option.kind === "float list" ? descending(value) : value;
   }
-  return { kind: "values", values: values as OptionValues<T>, warnings: config.warnings };
+  return { kind: "examined", values: values as OptionValues<T>, warnings, problems };
+}
+
+/** Null when nothing of the file can be used, which is then one of the problems. */
+function readOrReport(table: OptionTable, path: string, problems: Problem[]): ConfigFile | null {
+  try {
+    const file = readConfigFile(table, path);
+    problems.push(...file.problems.map((text) => ({ kind: "config file", text }) as const));
+    return file;
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause;
+    problems.push({ kind: "config file", text: cause.message });
+    return null;
+  }
 }

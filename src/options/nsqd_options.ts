@@ -2,8 +2,10 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { logLevels } from "../log/logger.ts";
+import { authOptions, topologyOptions } from "./auth_options.ts";
 import type { Machine, OptionTable, OptionValues } from "./option.ts";
+import { serverOptions } from "./server_options.ts";
+import { upgradeOptions } from "./upgrade_options.ts";
 
 const MIB = 1 << 20;
 const GIB = 1 << 30;
@@ -12,6 +14,7 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const MAX_INT32 = 2 ** 31 - 1;
+const MIN_STATSD_INTERVAL_MS = 10;
 /** Ids of nodes are stored in 10 bits. */
 const NODE_ID_COUNT = 1024;
 
@@ -19,30 +22,7 @@ const NODE_ID_COUNT = 1024;
 export const durabilityLevels = ["memory", "os", "disk"] as const;
 
 export const nsqdOptions = [
-  {
-    name: "version",
-    configKey: null,
-    group: "General",
-    kind: "bool",
-    default: false,
-    help: "Print the version and exit",
-  },
-  {
-    name: "config",
-    configKey: null,
-    group: "General",
-    kind: "string",
-    default: "",
-    help: "TOML file to read options from; flags win over it",
-  },
-  {
-    name: "log-level",
-    group: "General",
-    kind: "enum",
-    values: logLevels,
-    default: "info",
-    help: "Lowest level that is logged",
-  },
+  ...serverOptions,
   {
     name: "log-prefix",
     group: "General",
@@ -60,15 +40,6 @@ export const nsqdOptions = [
     max: NODE_ID_COUNT - 1,
     rangeError: "--node-id must be [0,1024)",
     help: "Number of this node in message ids, unique in the cluster; by default derived from the hostname",
-  },
-  {
-    name: "verbose",
-    configKey: null,
-    group: "General",
-    kind: "bool",
-    default: false,
-    deprecated: true,
-    help: "Without effect, use --log-level=debug",
   },
   {
     name: "worker-id",
@@ -93,6 +64,14 @@ export const nsqdOptions = [
     kind: "string",
     default: "0.0.0.0:4151",
     help: "Where the HTTP API listens: host:port, the path of a Unix socket, or empty for no HTTP",
+  },
+  {
+    name: "https-address",
+    group: "Addresses",
+    kind: "string",
+    default: "0.0.0.0:4152",
+    help:
+      "Where the HTTP API listens with TLS, once there are --tls-cert and --tls-key: host:port, or empty for none",
   },
   {
     name: "broadcast-address",
@@ -127,6 +106,7 @@ export const nsqdOptions = [
     group: "Discovery",
     kind: "string list",
     default: [],
+    reloadable: true,
     help: "host:port of a lookupd to register with",
   },
   {
@@ -136,7 +116,7 @@ export const nsqdOptions = [
     default: 2 * SECOND_MS,
     min: 1,
     max: DAY_MS,
-    help: "Time to connect to the HTTP API of a lookupd",
+    help: "Time to connect to the HTTP API of a lookupd, or to an auth server",
   },
   {
     name: "http-client-request-timeout",
@@ -145,7 +125,7 @@ export const nsqdOptions = [
     default: 5 * SECOND_MS,
     min: 1,
     max: DAY_MS,
-    help: "Time for a whole request to the HTTP API of a lookupd",
+    help: "Time for a whole request to the HTTP API of a lookupd, or to an auth server",
   },
 
   {
@@ -217,6 +197,7 @@ export const nsqdOptions = [
     kind: "duration",
     default: MINUTE_MS,
     min: 1,
+    reloadable: true,
     help: "Time a consumer may hold a message before it is requeued, unless the consumer asks for another",
   },
   {
@@ -225,6 +206,7 @@ export const nsqdOptions = [
     kind: "duration",
     default: 15 * MINUTE_MS,
     min: 1,
+    reloadable: true,
     help: "Longest time a consumer may ask for, and longest time to hold a message in all by touching it",
   },
   {
@@ -233,6 +215,7 @@ export const nsqdOptions = [
     kind: "duration",
     default: HOUR_MS,
     min: 0,
+    reloadable: true,
     help: "Longest delay of a requeued or deferred message",
   },
   {
@@ -242,6 +225,7 @@ export const nsqdOptions = [
     default: MIB,
     min: 1,
     max: GIB,
+    reloadable: true,
     help: "Largest body of one message",
   },
   {
@@ -251,6 +235,7 @@ export const nsqdOptions = [
     default: 5 * MIB,
     min: 1,
     max: GIB,
+    reloadable: true,
     help: "Largest body of one command, such as all messages of an MPUB together",
   },
   {
@@ -262,6 +247,22 @@ export const nsqdOptions = [
     max: MINUTE_MS,
     help: "How often timed out and deferred messages are looked for",
   },
+  {
+    name: "queue-scan-worker-pool-max",
+    group: "Messages",
+    kind: "int",
+    default: 4,
+    deprecated: true,
+    help: "Without effect, since one scan looks only at channels with something due",
+  },
+  {
+    name: "queue-scan-selection-count",
+    group: "Messages",
+    kind: "int",
+    default: 20,
+    deprecated: true,
+    help: "Without effect, since every channel with something due is looked at",
+  },
 
   {
     name: "max-heartbeat-interval",
@@ -269,6 +270,7 @@ export const nsqdOptions = [
     kind: "duration",
     default: MINUTE_MS,
     min: SECOND_MS,
+    reloadable: true,
     help: "Longest heartbeat interval a client may ask for",
   },
   {
@@ -279,6 +281,7 @@ export const nsqdOptions = [
     default: 2500,
     min: 1,
     max: MAX_INT32,
+    reloadable: true,
     help: "Largest RDY count of a client",
   },
   {
@@ -288,6 +291,7 @@ export const nsqdOptions = [
     unit: "clients",
     default: 0,
     min: 0,
+    reloadable: true,
     help: "Consumers that one channel admits; 0 is unlimited",
   },
   {
@@ -297,6 +301,7 @@ export const nsqdOptions = [
     default: 64 << 10,
     min: 64,
     max: GIB,
+    reloadable: true,
     help: "Largest output buffer a client may ask for",
   },
   {
@@ -305,6 +310,7 @@ export const nsqdOptions = [
     kind: "duration",
     default: 250,
     min: 0,
+    reloadable: true,
     help: "Flush interval of the output buffer for clients that ask for none",
   },
   {
@@ -313,6 +319,7 @@ export const nsqdOptions = [
     kind: "duration",
     default: 25,
     min: 0,
+    reloadable: true,
     help: "Shortest flush interval a client may ask for",
   },
   {
@@ -321,6 +328,7 @@ export const nsqdOptions = [
     kind: "duration",
     default: 30 * SECOND_MS,
     min: 0,
+    reloadable: true,
     help: "Longest flush interval a client may ask for",
   },
   {
@@ -331,7 +339,77 @@ export const nsqdOptions = [
     min: 1,
     max: 9,
     rangeError: "--max-deflate-level must be [1,9]",
+    reloadable: true,
     help: "Highest deflate level a client may ask for",
+  },
+  ...upgradeOptions,
+  ...authOptions,
+  ...topologyOptions,
+
+  {
+    name: "statsd-address",
+    group: "Statistics",
+    kind: "string",
+    default: "",
+    help: "host:port of a statsd daemon that statistics are sent to by UDP; empty for none",
+  },
+  {
+    name: "statsd-interval",
+    group: "Statistics",
+    kind: "duration",
+    default: MINUTE_MS,
+    min: MIN_STATSD_INTERVAL_MS,
+    max: DAY_MS,
+    help: "Time between pushes to statsd; each is done a second before the next, if the interval allows",
+  },
+  {
+    name: "statsd-mem-stats",
+    group: "Statistics",
+    kind: "bool",
+    default: true,
+    help: "Push memory and garbage collection figures too",
+  },
+  {
+    name: "statsd-prefix",
+    group: "Statistics",
+    kind: "string",
+    default: "nsq.%s",
+    help: "In front of every name sent to statsd; %s stands for the broadcast address and HTTP port",
+  },
+  {
+    name: "statsd-udp-packet-size",
+    group: "Statistics",
+    kind: "bytes",
+    default: 508,
+    min: 1,
+    help: "Largest packet sent to statsd; a longer line goes alone",
+  },
+  {
+    name: "statsd-exclude-ephemeral",
+    group: "Statistics",
+    kind: "bool",
+    default: false,
+    help: "Leave ephemeral topics and channels out of what is pushed to statsd",
+  },
+  {
+    name: "e2e-processing-latency-percentile",
+    configKey: "e2e_processing_latency_percentiles",
+    group: "Statistics",
+    kind: "float list",
+    default: [],
+    above: 0,
+    max: 1,
+    rangeError: "invalid E2E processing latency percentile: %v",
+    help: "Percentiles of the time from publish to FIN to keep track of, such as 0.99",
+  },
+  {
+    name: "e2e-processing-latency-window-time",
+    group: "Statistics",
+    kind: "duration",
+    default: 10 * MINUTE_MS,
+    min: SECOND_MS,
+    max: DAY_MS,
+    help: "Sliding window over which these percentiles are taken",
   },
 ] as const satisfies OptionTable;
 

@@ -18,13 +18,17 @@ interface OptionBase {
   readonly help: string;
   /** Accepted for the sake of old command lines, without effect. */
   readonly deprecated?: boolean;
+  /** May change while the program runs: a config file that is read again sets it, see `LiveOptions`. */
+  readonly reloadable?: boolean;
 }
 
 /** A range holds for given values and defaults alike; both ends belong to it. */
 interface Range {
   readonly min?: number;
   readonly max?: number;
-  /** The error for a value out of range, when the original has a fixed text for it. */
+  /** A lower end that does not belong to the range. */
+  readonly above?: number;
+  /** The error for a value out of range, when the original has a text of its own for it; `%v` is the value. */
   readonly rangeError?: string;
 }
 
@@ -33,6 +37,13 @@ export type Default<T> = T | ((machine: Machine) => T);
 
 export interface BoolOption extends OptionBase {
   readonly kind: "bool";
+  readonly default: Default<boolean>;
+}
+
+/** A bool flag that may also be given a word after `=`, which is lower case and taken in either case. */
+export interface BoolOrWordOption<W extends string = string> extends OptionBase {
+  readonly kind: "bool or word";
+  readonly word: W;
   readonly default: Default<boolean>;
 }
 
@@ -65,6 +76,8 @@ export interface EnumOption<V extends string = string> extends OptionBase {
   readonly kind: "enum";
   readonly values: readonly V[];
   readonly default: Default<NoInfer<V>>;
+  /** What the empty text stands for; without it that is an error. */
+  readonly emptyMeans?: NoInfer<V>;
 }
 
 /** The flag may be repeated; given flags replace the list of the config file. */
@@ -81,6 +94,7 @@ export interface FloatListOption extends OptionBase, Range {
 
 export type Option =
   | BoolOption
+  | BoolOrWordOption
   | IntOption
   | BytesOption
   | DurationOption
@@ -100,6 +114,7 @@ type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
   : S;
 
 type ValueOf<O extends Option> = O extends BoolOption ? boolean
+  : O extends { kind: "bool or word"; word: infer W } ? boolean | W
   : O extends IntOption | BytesOption | DurationOption ? number
   : O extends { kind: "enum"; values: readonly (infer V)[] } ? V
   : O extends StringOption ? string

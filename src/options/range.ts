@@ -6,18 +6,20 @@ import type { Option, OptionValue } from "./option.ts";
 /** Returns the error text for a value that is out of the option's range, or null. */
 export function findRangeFault(option: Option, value: OptionValue): string | null {
   if (!("min" in option || "max" in option)) return null;
-  const { min = -Infinity, max = Infinity } = option;
+  const { min = -Infinity, max = Infinity, above = -Infinity } = option;
   const elements = Array.isArray(value) ? value : [value];
-  const bad = elements.find((element) => typeof element === "number" && !(element >= min && element <= max));
+  const isFine = (element: number) => element >= min && element <= max && element > above;
+  const bad = elements.find((element) => typeof element === "number" && !isFine(element));
   if (bad === undefined) return null;
-  if (option.rangeError !== undefined) return option.rangeError;
+  if (option.rangeError !== undefined) return option.rangeError.replace("%v", String(bad));
   return `--${option.name} must be ${describeRange(option)}, is ${formatNumber(option, bad as number)}`;
 }
 
 /** `at least 1ms`, `from 1 to 9`, or an empty text when every value is allowed. */
 export function describeRange(option: Option): string {
   if (!("min" in option || "max" in option)) return "";
-  const { min, max } = option;
+  const { min, max, above } = option;
+  if (above !== undefined) return `above ${above}${max === undefined ? "" : `, at most ${max}`}`;
   if (min === undefined) return max === undefined ? "" : `at most ${formatNumber(option, max)}`;
   if (max === undefined) return `at least ${formatNumber(option, min)}`;
   return `from ${formatNumber(option, min)} to ${formatNumber(option, max)}`;

@@ -6,45 +6,63 @@
  * guess (an integer for a bool is inverted, a number for a list gives an empty list) the file is refused.
  */
 import { parse, TomlError } from "smol-toml";
-import { parseEnum } from "./args.ts";
+import { parseBoolOrWord, parseEnum } from "./args.ts";
 import { closest } from "./closest.ts";
 import { parseDuration } from "./duration.ts";
+import { findKeyLine } from "./key_lines.ts";
 import { parseBool, parseBytes, parseFloats, parseInteger } from "./literals.ts";
 import { configKeyOf, findByConfigKey, type Option, type OptionTable, type OptionValue } from "./option.ts";
 
-/** A config file that cannot be used; `message` names the file and the line or the key. */
+/** Of a line that is shown in an error, characters. */
+const MAX_SHOWN_LENGTH = 60;
+
+/** A config file of which nothing can be used; `message` begins with `config file <path> - `. */
 export class ConfigError extends Error {
   override name = "ConfigError";
 }
 
 export interface ConfigFile {
-  values: Map<Option, OptionValue>;
-  /** One text for each key that means nothing. */
-  warnings: string[];
+  readonly path: string;
+  /** Those that could be understood. */
+  readonly values: Map<Option, OptionValue>;
+  /** One text for each value that could not, each beginning with `config file <path> - `. */
+  readonly problems: string[];
+  /** One text for each key that means nothing, likewise. */
+  readonly warnings: string[];
+  /** Where the file names `key`, as in `line 3: id`. */
+  place(key: string): string;
 }
 
-/** @throws {ConfigError} when the file cannot be read or understood; ranges are not checked here */
+/** @throws {ConfigError} when the file cannot be read or is no TOML; ranges are not checked here */
 export function readConfigFile(table: OptionTable, path: string): ConfigFile {
   try {
     return parseConfig(table, Deno.readTextFileSync(path), path);
   } catch (cause) {
     const reason = cause instanceof Deno.errors.NotFound ? "there is no such file" : (cause as Error).message;
-    throw new ConfigError(`failed to load config file ${path} - ${reason}`, { cause });
+    throw new ConfigError(`config file ${path} - ${reason}`, { cause });
   }
 }
 
 function parseConfig(table: OptionTable, text: string, path: string): ConfigFile {
-  const values = new Map<Option, OptionValue>();
-  const warnings: string[] = [];
+  const place = (key: string) => {
+    const line = findKeyLine(text, key), shown = /^[\w-]+$/.test(key) ? key : JSON.stringify(key);
+    return line === undefined ? shown : `line ${line}: ${shown}`;
+  };
+  const file: ConfigFile = { path, values: new Map(), problems: [], warnings: [], place };
   for (const [key, raw] of Object.entries(parseToml(text))) {
     const option = findByConfigKey(table, key);
     if (option === undefined) {
-      warnings.push(`config file ${path}: ${describeUnknownKey(table, key)}`);
-    } else {
-      values.set(option, coerceKey(option, key, raw));
+      file.warnings.push(`config file ${path} - ${place(key)} ${describeUnknownKey(table, key)}`);
+      continue;
+    }
+    try {
+      file.values.set(option, coerce(option, raw));
+    } catch (cause) {
+      if (!(cause instanceof SyntaxError)) throw cause;
+      file.problems.push(`config file ${path} - ${place(key)} = ${describeValue(raw)}: ${cause.message}`);
     }
   }
-  return { values, warnings };
+  return file;
 }
 
 /** Integers come as bigint, so that `1` and `1.0` can be told apart. */
@@ -54,26 +72,18 @@ function parseToml(text: string): Record<string, unknown> {
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause;
     const reason = cause.message.split("\n", 1)[0].replace(/^Invalid TOML document: /, "");
-    throw new SyntaxError(`line ${cause.line}, column ${cause.column}: ${reason}`, { cause });
+    const source = JSON.stringify(text.split("\n")[cause.line - 1]?.trim().slice(0, MAX_SHOWN_LENGTH) ?? "");
+    throw new SyntaxError(`line ${cause.line}, column ${cause.column}: ${reason}, in ${source}`, { cause });
   }
 }
 
 function describeUnknownKey(table: OptionTable, key: string): string {
   const flag = key.replaceAll("_", "-");
   const sameFlag = table.find((option) => option.name === flag);
-  if (sameFlag !== undefined && configKeyOf(sameFlag) === null) return `${key} is only a flag, ignored`;
+  if (sameFlag !== undefined && configKeyOf(sameFlag) === null) return "is only a flag, ignored";
   const keys = table.map(configKeyOf).filter((candidate) => candidate !== null);
   const likely = sameFlag === undefined ? closest(key, keys) : configKeyOf(sameFlag);
-  return `unknown key ${key} ignored${likely === undefined ? "" : `, did you mean ${likely}?`}`;
-}
-
-function coerceKey(option: Option, key: string, raw: unknown): OptionValue {
-  try {
-    return coerce(option, raw);
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw new SyntaxError(`${key} = ${describeValue(raw)}: ${cause.message}`, { cause });
-  }
+  return `is an unknown key, ignored${likely === undefined ? "" : `; did you mean ${likely}?`}`;
 }
 
 /** @throws {SyntaxError} when `raw`, a value as the TOML parser gives it, does not fit the option */
@@ -83,6 +93,10 @@ export function coerce(option: Option, raw: unknown): OptionValue {
       if (typeof raw === "boolean") return raw;
       if (typeof raw === "string") return parseBool(raw);
       throw new SyntaxError("a bool is written true or false");
+    case "bool or word":
+      if (typeof raw === "boolean") return raw;
+      if (typeof raw === "string") return parseBoolOrWord(option.word, raw);
+      throw new SyntaxError(`use true, false or "${option.word}"`);
     case "int":
       if (typeof raw === "string") return parseInteger(raw);
       return integerOf(raw, "use a whole number");
@@ -96,7 +110,7 @@ export function coerce(option: Option, raw: unknown): OptionValue {
       if (typeof raw === "string") return raw;
       throw new SyntaxError("use a string");
     case "enum":
-      if (typeof raw === "string") return parseEnum(option.values, raw);
+      if (typeof raw === "string") return parseEnum(option, raw);
       throw new SyntaxError(`use one of ${option.values.map((value) => `"${value}"`).join(", ")}`);
     case "string list":
       return coerceStrings(raw);

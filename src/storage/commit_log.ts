@@ -12,6 +12,7 @@
  * Invariants: a file is removed only when its live bytes are 0 and the snapshot of a newer one is on the
  * disk; extents are added to a segment only after the group that holds them was written.
  */
+import { Histogram } from "../metrics/histogram.ts";
 import {
   DELAY_ENTRY_BYTES,
   FLAG_SNAPSHOT_BEGIN,
@@ -51,10 +52,10 @@ export type SnapshotSource = (emit: (part: StateWriter) => void) => () => void;
 export interface LogStatistics {
   groups: number;
   bytes: number;
-  syncs: number;
-  lastSyncMs: number;
-  longestSyncMs: number;
-  longestWriteMs: number;
+  /** Seconds. */
+  readonly writeSeconds: Histogram;
+  /** Seconds. */
+  readonly syncSeconds: Histogram;
 }
 
 interface PendingExtent {
@@ -69,10 +70,14 @@ interface PendingExtent {
 const MIN_GARBAGE_BYTES = 1 << 20;
 /** Snapshots at the start of a file: one damaged byte must not cost the whole state. */
 const SNAPSHOT_COPIES = 2;
-/** How far a file grows ahead. */
+/** How far a file grows ahead; of small files this share at most. */
 const GROW_BYTES = 16 << 20;
+const GROW_SHARE = 1 / 4;
 export const SPARE_NAME = "spare.log";
 const EMPTY = new Uint8Array(0);
+/** Seconds. */
+const WRITE_BOUNDS = [2e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.5];
+const SYNC_BOUNDS = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /** The name of log file `number` of a kind. */
 export function logFileName(kind: "log" | "kept", number: number): string {
@@ -85,10 +90,8 @@ export class CommitLog {
   readonly statistics: LogStatistics = {
     groups: 0,
     bytes: 0,
-    syncs: 0,
-    lastSyncMs: 0,
-    longestSyncMs: 0,
-    longestWriteMs: 0,
+    writeSeconds: new Histogram(WRITE_BOUNDS),
+    syncSeconds: new Histogram(SYNC_BOUNDS),
   };
 
   readonly #fileSystem: FileSystem;
@@ -219,7 +222,7 @@ export class CommitLog {
     statistics.groups++;
     statistics.bytes += file.size - before;
     this.#unsyncedBytes += file.size - before;
-    statistics.longestWriteMs = Math.max(statistics.longestWriteMs, performance.now() - startedMs);
+    statistics.writeSeconds.add((performance.now() - startedMs) / 1000);
     return true;
   }
 
@@ -245,10 +248,14 @@ export class CommitLog {
     }
   }
 
-  /** Starts a new file when little of the current one is wanted, so that it can be removed. @throws when the disk refuses */
-  rollIfGarbage(): boolean {
+  /**
+   * Starts a new file when the current one has this size and little of it is wanted, so that it can be removed.
+   *
+   * @throws when the disk refuses
+   */
+  rollIfGarbage(minBytes: number): boolean {
     const { size, liveBytes } = this.#current!;
-    if (size < MIN_GARBAGE_BYTES || liveBytes * 2 > size) return false;
+    if (size < Math.max(minBytes, MIN_GARBAGE_BYTES) || liveBytes * 2 > size) return false;
     this.#roll();
     return true;
   }
@@ -261,10 +268,7 @@ export class CommitLog {
     const startedMs = performance.now();
     for (const file of older) await file.sync();
     await current.sync();
-    if (this.#isDirectoryUnsynced) {
-      this.#isDirectoryUnsynced = false;
-      await this.syncDirectory();
-    }
+    await this.#syncNewEntries();
     this.#unsynced = this.#unsynced.filter((file) => !older.includes(file));
     for (const file of older) file.closeWriter();
     this.#superseded = this.#superseded.filter((extent) => {
@@ -272,10 +276,7 @@ export class CommitLog {
       return !superseded.has(extent);
     });
     if (current.kind === "log") this.#safeNumber = Math.max(this.#safeNumber, current.number);
-    const tookMs = performance.now() - startedMs;
-    this.statistics.syncs++;
-    this.statistics.lastSyncMs = tookMs;
-    this.statistics.longestSyncMs = Math.max(this.statistics.longestSyncMs, tookMs);
+    this.statistics.syncSeconds.add((performance.now() - startedMs) / 1000);
   }
 
   /** True after a roll, until the snapshot in the new file is on the disk. */
@@ -288,13 +289,23 @@ export class CommitLog {
    * Done right after a roll there is little else in it to write.
    */
   async secure(): Promise<void> {
-    const current = this.#current!;
+    const current = this.#current!, startedMs = performance.now();
     await current.sync();
-    if (this.#isDirectoryUnsynced) {
-      this.#isDirectoryUnsynced = false;
-      await this.syncDirectory();
-    }
+    await this.#syncNewEntries();
     this.#safeNumber = Math.max(this.#safeNumber, current.number);
+    this.statistics.syncSeconds.add((performance.now() - startedMs) / 1000);
+  }
+
+  async #syncNewEntries(): Promise<void> {
+    if (!this.#isDirectoryUnsynced) return;
+    // Files may be created while it runs.
+    this.#isDirectoryUnsynced = false;
+    try {
+      await this.syncDirectory();
+    } catch (cause) {
+      this.#isDirectoryUnsynced = true;
+      throw cause;
+    }
   }
 
   // ---- files --------------------------------------------------------------------------------
@@ -341,7 +352,8 @@ export class CommitLog {
     const isRecycled = this.#fileSystem.exists(spare);
     if (isRecycled) this.#fileSystem.rename(spare, path);
     const writer = this.#fileSystem.open(path, isRecycled ? "write" : "create");
-    const growBytes = this.#options.syncsOften ? Math.min(GROW_BYTES, this.#options.maxBytesPerFile) : 0;
+    const { syncsOften, maxBytesPerFile } = this.#options;
+    const growBytes = syncsOften ? Math.min(GROW_BYTES, Math.ceil(maxBytesPerFile * GROW_SHARE)) : 0;
     return new LogFile(this.#fileSystem, path, "log", number, writer, 0, growBytes);
   }
 

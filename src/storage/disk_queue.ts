@@ -26,8 +26,22 @@ export interface DiskQueue {
   readPosition: number;
   /** Names of all its files, the read and the damaged ones too. */
   files: string[];
+  /** Those that the original put away as damaged. They are not read: what was sound at their start was consumed. */
+  badFiles: string[];
+  /** What the meta file says; null without one, or when `isMetaSound` is false. */
+  meta: DiskQueueMeta | null;
   /** False when there is a meta file that cannot be understood: then all there is counts as unread. */
   isMetaSound: boolean;
+}
+
+/** The content of a meta file. */
+export interface DiskQueueMeta {
+  /** Unread messages; after a crash of the original it is too small. */
+  depth: number;
+  readFile: number;
+  readPosition: number;
+  writeFile: number;
+  writePosition: number;
 }
 
 /** A record as it lies in the source of its batch. */
@@ -80,10 +94,13 @@ export function findDiskQueues(fileSystem: FileSystem, directory: string): DiskQ
       fileNumbers: [],
       readPosition: 0,
       files: [],
+      badFiles: [],
+      meta: null,
       isMetaSound: true,
     };
     queues.set(name, queue);
     queue.files.push(file);
+    if (suffix === ".bad") queue.badFiles.push(file);
     if (number !== undefined && suffix === undefined) queue.fileNumbers.push(Number(number));
   }
   for (const queue of queues.values()) applyMeta(fileSystem, directory, queue);
@@ -95,21 +112,42 @@ function applyMeta(fileSystem: FileSystem, directory: string, queue: DiskQueue):
   queue.fileNumbers.sort((a, b) => a - b);
   const path = `${directory}/${queue.name}.diskqueue.meta.dat`;
   if (!fileSystem.exists(path)) return;
-  const text = new TextDecoder().decode(readWhole(fileSystem, path));
-  const match = /^-?\d+\n(\d+),(\d+)\n\d+,\d+\n/.exec(text);
-  if (match === null) {
+  const meta = queue.meta = parseMeta(new TextDecoder().decode(readWhole(fileSystem, path)));
+  if (meta === null) {
     queue.isMetaSound = false;
     return;
   }
-  const readFile = Number(match[1]);
-  queue.fileNumbers = queue.fileNumbers.filter((number) => number >= readFile);
-  if (queue.fileNumbers[0] === readFile) queue.readPosition = Number(match[2]);
+  queue.fileNumbers = queue.fileNumbers.filter((number) => number >= meta.readFile);
+  if (queue.fileNumbers[0] === meta.readFile) queue.readPosition = meta.readPosition;
+}
+
+function parseMeta(text: string): DiskQueueMeta | null {
+  const match = /^(-?\d+)\n(\d+),(\d+)\n(\d+),(\d+)\n/.exec(text);
+  if (match === null) return null;
+  const [depth, readFile, readPosition, writeFile, writePosition] = match.slice(1).map(Number);
+  return { depth, readFile, readPosition, writeFile, writePosition };
+}
+
+/** The numbers of data files that should be there and are not, as ranges, both ends included. */
+export function missingFiles({ fileNumbers, meta }: DiskQueue): { from: number; to: number }[] {
+  const missing: { from: number; to: number }[] = [];
+  let expected = meta === null ? fileNumbers[0] : meta.readFile;
+  for (const number of fileNumbers) {
+    if (number > expected) missing.push({ from: expected, to: number - 1 });
+    expected = number + 1;
+  }
+  if (meta === null) return missing;
+  // The file that is written next comes into being with its first record.
+  const last = meta.writePosition > 0 ? meta.writeFile : meta.writeFile - 1;
+  if (expected <= last) missing.push({ from: expected, to: last });
+  return missing;
 }
 
 /** One data file, read batch by batch. */
 export class DiskQueueFile {
   readonly sizeBytes: number;
   readonly #file: FileHandle;
+  readonly #path: string;
   #window: Buffer = wrapBuffer(new Uint8Array(0));
   /** Offset of the window in the file. */
   #windowAt = 0;
@@ -117,6 +155,7 @@ export class DiskQueueFile {
 
   /** @throws when the file cannot be opened */
   constructor(fileSystem: FileSystem, path: string) {
+    this.#path = path;
     this.#file = fileSystem.open(path, "read");
     this.sizeBytes = this.#file.sizeSync();
   }
@@ -201,10 +240,18 @@ export class DiskQueueFile {
 
   /** @returns how many bytes there were; fewer than asked for only at the end of the file */
   #readInto(bytes: Uint8Array, at: number): number {
-    this.#file.seekSync(at);
-    const read = readAllSync(this.#file, bytes);
+    let read: number;
+    try {
+      this.#file.seekSync(at);
+      read = readAllSync(this.#file, bytes);
+    } catch (cause) {
+      throw new Error(
+        `Cannot read ${bytes.length} bytes at ${at} of ${this.#path}: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
     if (read < Math.min(bytes.length, this.sizeBytes - at)) {
-      throw new Error(`the file ended at ${at + read}, its size was ${this.sizeBytes} bytes`);
+      throw new Error(`${this.#path} ended at ${at + read}, its size was ${this.sizeBytes} bytes`);
     }
     return read;
   }

@@ -104,26 +104,49 @@ export function readAllSync(file: FileHandle, into: Uint8Array): number {
   return at;
 }
 
-/** The content of a small file. */
+/** The content of a file. @throws {Error} with the path when it cannot be read */
 export function readWhole(fileSystem: FileSystem, path: string): Uint8Array<ArrayBuffer> {
   const file = fileSystem.open(path, "read");
   try {
     const bytes = new Uint8Array(file.sizeSync());
     return bytes.subarray(0, readAllSync(file, bytes));
+  } catch (cause) {
+    throw new Error(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
   } finally {
     file.close();
   }
 }
 
-/** Replaces a file so that a crash leaves the old content or the new, never a mixture. */
+/** Keeps a copy of damaged `bytes` at `offset` of a file beside it. @returns the path of the copy */
+export function keepDamaged(fileSystem: FileSystem, path: string, offset: number, bytes: Uint8Array): string {
+  const copyPath = `${path}.damaged.${offset}`, copy = fileSystem.open(copyPath, "create");
+  try {
+    writeAllSync(copy, bytes);
+  } finally {
+    copy.close();
+  }
+  return copyPath;
+}
+
+/**
+ * Replaces a file so that a crash leaves the old content or the new, never a mixture.
+ *
+ * @throws when the disk refuses; the old file stays, and nothing of the new one
+ */
 export function writeAtomically(fileSystem: FileSystem, path: string, bytes: Uint8Array): void {
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   const file = fileSystem.open(temporary, "create");
   try {
-    writeAllSync(file, bytes);
-    file.syncDataSync();
-  } finally {
-    file.close();
+    try {
+      writeAllSync(file, bytes);
+      file.syncDataSync();
+    } finally {
+      file.close();
+    }
+    fileSystem.rename(temporary, path);
+  } catch (cause) {
+    // On a full disk a trial each second would fill the directory.
+    fileSystem.remove(temporary);
+    throw cause;
   }
-  fileSystem.rename(temporary, path);
 }

@@ -8,6 +8,7 @@
  * Blocks are staged and written together; a large one goes out straight from the segment that holds it.
  * What was staged and not flushed can be forgotten with `rewind`.
  */
+import { type Buffer, newBuffer } from "../buffers/buffer_pool.ts";
 import {
   BLOCK_HEADER_BYTES,
   type BlockHeader,
@@ -41,9 +42,14 @@ export const TRAILER_BYTES = 16;
 export const TRAILER_MAGIC = 0x4e535149;
 
 const STAGING_BYTES = 262_144;
+/** How many zeros are written at once. */
+const ZEROS_BYTES = 1 << 20;
 /** Data from this size on is written from where it is instead of being copied. */
 const DIRECT_BYTES = 16_384;
 const EMPTY = new Uint8Array(0);
+/** Staging buffers of finished files, for the next: two files at most are written at a time. */
+const freeStaging: Buffer[] = [];
+const MAX_FREE_STAGING = 2;
 
 export class LogFile implements SegmentSource {
   readonly path: string;
@@ -64,8 +70,7 @@ export class LogFile implements SegmentSource {
   #writer: FileHandle | null;
   #reader: FileHandle | null = null;
   #reads: Promise<void> = Promise.resolve();
-  readonly #staging = new Uint8Array(new ArrayBuffer(STAGING_BYTES));
-  readonly #stagingView = new DataView(this.#staging.buffer);
+  #staging: Buffer | null;
   #staged = 0;
   /** Where the next byte of the file goes, ahead of `size` while blocks are unflushed. */
   #written: number;
@@ -97,10 +102,8 @@ export class LogFile implements SegmentSource {
     this.size = this.#written = size;
     this.#growBytes = growBytes;
     this.#allocated = writer === null ? size : writer.sizeSync();
-    if (writer === null) {
-      this.finished = true;
-      this.#staging = EMPTY as Uint8Array<ArrayBuffer>;
-    }
+    this.finished = writer === null;
+    this.#staging = writer === null ? null : freeStaging.pop() ?? newBuffer(STAGING_BYTES);
   }
 
   // ---- writing ------------------------------------------------------------------------------
@@ -160,8 +163,9 @@ export class LogFile implements SegmentSource {
     const byteCount = BLOCK_HEADER_BYTES + extra.length;
     if (this.#staged + byteCount > STAGING_BYTES) this.#writeStaged();
     if (byteCount <= STAGING_BYTES) {
-      this.#staging.set(extra, this.#staged + BLOCK_HEADER_BYTES);
-      encodeHeader(this.#staging, this.#stagingView, this.#staged, header);
+      const { bytes, view } = this.#staging!;
+      bytes.set(extra, this.#staged + BLOCK_HEADER_BYTES);
+      encodeHeader(bytes, view, this.#staged, header);
       this.#staged += byteCount;
       return;
     }
@@ -178,7 +182,7 @@ export class LogFile implements SegmentSource {
       return;
     }
     if (this.#staged + data.length > STAGING_BYTES) this.#writeStaged();
-    this.#staging.set(data, this.#staged);
+    this.#staging!.bytes.set(data, this.#staged);
     this.#staged += data.length;
   }
 
@@ -186,7 +190,7 @@ export class LogFile implements SegmentSource {
     if (this.#staged === 0) return;
     const byteCount = this.#staged;
     this.#staged = 0;
-    this.#writeDirect(this.#staging.subarray(0, byteCount));
+    this.#writeDirect(this.#staging!.bytes.subarray(0, byteCount));
   }
 
   #writeDirect(bytes: Uint8Array): void {
@@ -196,10 +200,13 @@ export class LogFile implements SegmentSource {
   }
 
   #grow(neededBytes: number): void {
-    const writer = this.#writer!, zeros = new Uint8Array(neededBytes + this.#growBytes);
+    const writer = this.#writer!, zeros = new Uint8Array(ZEROS_BYTES);
     writer.seekSync(this.#allocated);
-    writeAllSync(writer, zeros);
-    this.#allocated += zeros.length;
+    for (let left = neededBytes + this.#growBytes; left > 0; left -= ZEROS_BYTES) {
+      const byteCount = Math.min(left, ZEROS_BYTES);
+      writeAllSync(writer, byteCount === ZEROS_BYTES ? zeros : zeros.subarray(0, byteCount));
+      this.#allocated += byteCount;
+    }
     writer.seekSync(this.#written);
   }
 
@@ -259,6 +266,8 @@ export class LogFile implements SegmentSource {
   closeWriter(): void {
     this.#writer?.close();
     this.#writer = null;
+    if (this.#staging !== null && freeStaging.length < MAX_FREE_STAGING) freeStaging.push(this.#staging);
+    this.#staging = null;
   }
 
   // ---- reading ------------------------------------------------------------------------------
@@ -275,7 +284,7 @@ export class LogFile implements SegmentSource {
     for (let at = 0; at < into.length;) {
       const read = await this.#reader.read(at === 0 ? into : into.subarray(at));
       if (read === null || read === 0) {
-        throw new Error(
+        throw new Deno.errors.UnexpectedEof(
           `Cannot read ${into.length} bytes at ${fileOffset} of ${this.path}: it ends ${at} bytes on`,
         );
       }

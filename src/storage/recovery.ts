@@ -21,7 +21,7 @@ import {
   KIND_STATE,
   SEQ_ENTRY_BYTES,
 } from "./block.ts";
-import { type FileSystem, readAllSync, readWhole, writeAllSync } from "./file_system.ts";
+import { type FileSystem, keepDamaged, readAllSync, readWhole, writeAllSync } from "./file_system.ts";
 import {
   decodeIndex,
   type IndexEntry,
@@ -127,7 +127,10 @@ function scanFile(fileSystem: FileSystem, file: FoundFile, warnings: string[]): 
       const next = findNextBlock(bytes, view, at + 1, file.number);
       if (next < 0) break;
       beganAt = -1;
-      keepDamaged(fileSystem, file, bytes.subarray(at, next), at, warnings);
+      const copyPath = keepDamaged(fileSystem, file.path, at, bytes.subarray(at, next));
+      warnings.push(
+        `${next - at} bytes at ${at} of ${file.path} are damaged and were skipped; a copy is in ${copyPath}`,
+      );
       at = next;
       isBehindDamage = true;
       continue;
@@ -156,25 +159,6 @@ function findNextBlock(bytes: Uint8Array, view: DataView, from: number, fileNumb
     if (view.getUint32(at) === BLOCK_MAGIC && decodeBlock(bytes, view, at, fileNumber) !== null) return at;
   }
   return -1;
-}
-
-function keepDamaged(
-  fileSystem: FileSystem,
-  file: FoundFile,
-  bytes: Uint8Array,
-  at: number,
-  warnings: string[],
-): void {
-  const path = `${file.path}.damaged.${at}`;
-  warnings.push(
-    `${bytes.length} bytes at ${at} of ${file.path} are damaged and were skipped; a copy is in ${path}`,
-  );
-  const copy = fileSystem.open(path, "create");
-  try {
-    writeAllSync(copy, bytes);
-  } finally {
-    copy.close();
-  }
 }
 
 /**
@@ -301,7 +285,8 @@ function readIndex(
     if (readAllSync(file, new Uint8Array(trailer.buffer)) < TRAILER_BYTES) return null;
     const indexAt = trailer.getFloat64(0);
     if (trailer.getUint32(12) !== TRAILER_MAGIC || trailer.getUint32(8) !== found.number) return null;
-    if (!(indexAt >= 0 && indexAt < fileBytes)) return null;
+    // The trailer has no checksum: what it says may be anything.
+    if (!Number.isSafeInteger(indexAt) || indexAt < 0 || indexAt > fileBytes - TRAILER_BYTES) return null;
     const bytes = new Uint8Array(fileBytes - TRAILER_BYTES - indexAt);
     file.seekSync(indexAt);
     if (readAllSync(file, bytes) < bytes.length) return null;

@@ -33,6 +33,17 @@ const WORD_COPY_BYTES = 256;
 /** Index entries a segment starts with; the array doubles as records come. */
 const FIRST_INDEX_ENTRIES = 16;
 
+/** Where the time of a record is, after its size and frame type. */
+const TIMESTAMP_OFFSET = 8;
+
+/** Records [from, to) of a segment. */
+export interface RecordRange {
+  from: number;
+  to: number;
+}
+
+const NO_RANGES: readonly RecordRange[] = [];
+
 /** A time in nanoseconds since the Unix epoch, as the two 32-bit words that a record stores. */
 export interface Timestamp {
   high: number;
@@ -67,6 +78,8 @@ export interface Extent {
 
 /** What a segment needs of a file: a live-byte count to keep, and a way to read. */
 export interface SegmentSource {
+  /** The file, for messages. */
+  readonly path: string;
   liveBytes: number;
   /** Fills `into` from `fileOffset`. @throws when the file cannot be read or is too short */
   read(into: Uint8Array, fileOffset: number): Promise<void>;
@@ -98,12 +111,17 @@ export class Segment {
   /** Records [0, loggedCount) are in log files. */
   loggedCount = 0;
   extents: Extent[] = [];
+  /** Records whose bytes could not be read when the buffer was: empty ones are in their place, for nobody to get. */
+  missing: readonly RecordRange[] = NO_RANGES;
   /** Set while a read from the log files is running. */
   loading: Promise<void> | null = null;
   /** Monotonic ms when compaction first saw that all cursors had passed; 0 before. */
   passedAtMs = 0;
   /** True when the segment left its topic; the buffer goes back as soon as nothing pins it. */
   released = false;
+  /** Publish times of the first and the last record, Unix ns, as of when the buffer went; 0 for unknown. */
+  #firstTimeNs = 0;
+  #lastTimeNs = 0;
 
   constructor(firstSeq: number, buffer: Buffer | null, index?: Uint32Array, capacityBytes = Infinity) {
     this.firstSeq = firstSeq;
@@ -224,6 +242,27 @@ export class Segment {
     return -1;
   }
 
+  /**
+   * When record `i` was published, Unix ns (a double: exact to 256 ns); 0 when that is not known.
+   *
+   * Without its buffer the segment takes its records to have come at an even rate.
+   */
+  timeNs(i: number): number {
+    if (this.buffer === null) {
+      const span = this.#lastTimeNs - this.#firstTimeNs;
+      return this.#firstTimeNs + (this.count > 1 ? span * i / (this.count - 1) : 0);
+    }
+    const { view } = this.buffer, at = this.index[i] + TIMESTAMP_OFFSET;
+    return view.getUint32(at) * 4294967296 + view.getUint32(at + 4);
+  }
+
+  /** True when record `i` can be had once it is read, and cannot now. */
+  lacks(i: number): boolean {
+    if (this.buffer === null) return true;
+    for (const { from, to } of this.missing) if (i >= from && i < to) return true;
+    return false;
+  }
+
   /** The end of the longest run of records from `from`, at most to `to`, in `byteCount` bytes; at least one record. */
   fit(from: number, to: number, byteCount: number): number {
     const { index } = this, limit = index[from] + byteCount;
@@ -262,9 +301,18 @@ export class Segment {
   /** Gives the buffer back to `pool` once it is sealed, in files or not wanted, and unpinned. */
   dropBuffer(pool: BufferPool): void {
     if (this.buffer === null || this.pins !== 0) return;
+    if (!this.released && this.count > 0) this.#keepTimes();
     pool.give(this.buffer);
     this.buffer = null;
     this.index = EMPTY_INDEX;
+    this.missing = NO_RANGES;
+  }
+
+  #keepTimes(): void {
+    const first = this.timeNs(0), last = this.timeNs(this.count - 1);
+    // A record that was lost has none.
+    this.#firstTimeNs = first || last;
+    this.#lastTimeNs = last || first;
   }
 
   #advance(usedBytes: number): void {

@@ -11,11 +11,16 @@
  *     fanout_8       2 producers as above and 8 channels with a consumer each; counts deliveries
  *     pub_single_32  32 producers, each with one PUB at a time
  *     pub_single_1   one such producer
+ *     both_text      as both, with bodies of text that compresses to about a third
+ *     both_tls       the same on TLS
+ *     both_deflate   the same on deflate, level 6
+ *     both_snappy    the same on snappy
  *     latency_1k     one producer and one consumer at 1000 messages a second: from just before the write to
  *                    just after the read, on one clock
  */
-import { LoadClient, type PublishCommand, publishCommand, Tally } from "./load_client.ts";
+import { LoadClient, type PublishCommand, publishCommand, publishTexts, Tally } from "./load_client.ts";
 import { type Cost, type Level, ServerProcess } from "./server_process.ts";
+import { STREAM_FLAGS, type StreamName } from "./stream.ts";
 
 /** Numbers of one row: `rate` in messages a second, `cpuUs` per message of the server, and what their names say. */
 export type Metrics = Partial<
@@ -40,11 +45,13 @@ const POLL_MS = 10;
 
 const batch = publishCommand(TOPIC, BATCH, BODY_BYTES);
 const single = publishCommand(TOPIC, 1, BODY_BYTES);
+const textBatch = publishTexts(TOPIC, BATCH, BODY_BYTES);
 
 /** Rows that one run of a server measures together. */
 interface Run {
   rows: readonly string[];
   channels: readonly string[];
+  flags?: readonly string[];
   measure(server: ServerProcess, seconds: number): Promise<Results>;
 }
 
@@ -66,8 +73,23 @@ const RUNS: readonly Run[] = [
       pub_single_1: (await publishOnly(server, 1, single, seconds)).metrics,
     }),
   },
+  streamRun("both_text", "plain"),
+  streamRun("both_tls", "tls"),
+  streamRun("both_deflate", "deflate"),
+  streamRun("both_snappy", "snappy"),
   { rows: ["latency_1k"], channels: ["ch_0"], measure: measureLatency },
 ];
+
+function streamRun(row: string, stream: StreamName): Run {
+  return {
+    rows: [row],
+    channels: ["ch_0"],
+    flags: STREAM_FLAGS,
+    measure: async (server, seconds) => ({
+      [row]: await consumeWhilePublishing(server, ["ch_0", "ch_0"], 1, seconds, stream, textBatch),
+    }),
+  };
+}
 
 /** All rows, in order. */
 export const ROWS: readonly string[] = RUNS.flatMap((run) => run.rows);
@@ -91,7 +113,7 @@ export async function measureBroker(
   const results: Results = {};
   for (const run of RUNS) {
     if (!run.rows.some(isWanted)) continue;
-    await using server = await ServerProcess.broker(level);
+    await using server = await ServerProcess.broker(level, run.flags);
     await server.post(`/topic/create?topic=${TOPIC}`);
     for (const channel of run.channels) {
       await server.post(`/channel/create?topic=${TOPIC}&channel=${channel}`);
@@ -130,8 +152,13 @@ class Producers implements Disposable {
     this.#command = command;
   }
 
-  static async connect(port: number, count: number, command: PublishCommand): Promise<Producers> {
-    const clients = await Promise.all(Array.from({ length: count }, () => LoadClient.connect(port)));
+  static async connect(
+    port: number,
+    count: number,
+    command: PublishCommand,
+    stream?: StreamName,
+  ): Promise<Producers> {
+    const clients = await Promise.all(Array.from({ length: count }, () => openClient(port, stream)));
     return new Producers(clients, command);
   }
 
@@ -164,6 +191,11 @@ async function publishOnly(
   return { messages, metrics: costMetrics(cost, messages) };
 }
 
+/** Without a stream named the connection negotiates nothing. */
+function openClient(port: number, stream: StreamName | undefined, tally?: Tally): Promise<LoadClient> {
+  return stream === undefined ? LoadClient.connect(port, tally) : LoadClient.connectOn(stream, port, tally);
+}
+
 // ---- consumers --------------------------------------------------------------------------------
 
 class Consumers implements AsyncDisposable {
@@ -172,9 +204,14 @@ class Consumers implements AsyncDisposable {
   #reading: Promise<unknown> = Promise.resolve();
 
   /** Subscribes one consumer to each of `channels`; they read from now on. Called once. */
-  async subscribe(port: number, channels: readonly string[], rdyCount?: number): Promise<void> {
+  async subscribe(
+    port: number,
+    channels: readonly string[],
+    rdyCount?: number,
+    stream?: StreamName,
+  ): Promise<void> {
     for (const channel of channels) {
-      const client = await LoadClient.connect(port, this.tally);
+      const client = await openClient(port, stream, this.tally);
       this.#clients.push(client);
       await client.subscribe(TOPIC, channel, rdyCount);
     }
@@ -228,10 +265,12 @@ async function consumeWhilePublishing(
   channels: readonly string[],
   copies: number,
   seconds: number,
+  stream?: StreamName,
+  command = batch,
 ): Promise<Metrics> {
   await using consumers = new Consumers();
-  await consumers.subscribe(server.tcpPort, channels);
-  using producers = await Producers.connect(server.tcpPort, 2, batch);
+  await consumers.subscribe(server.tcpPort, channels, undefined, stream);
+  using producers = await Producers.connect(server.tcpPort, 2, command, stream);
   let expected = 0;
   const cost = await server.measure(async () => {
     expected = await producers.publishFor(seconds) * copies;

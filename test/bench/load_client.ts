@@ -15,6 +15,9 @@ import {
   RECORD_OVERHEAD,
 } from "../../src/protocol/message.ts";
 
+import type { Transport } from "../../src/nsqd/transport/transport.ts";
+import { openStream, type StreamName } from "./stream.ts";
+
 const READ_BYTES = 256 * 1024;
 const FIN_BYTES = 4 + ID_LENGTH + 1;
 /** Every frame that is read is answered by one FIN or NOP at most, and is larger than that. */
@@ -63,6 +66,24 @@ export function publishCommand(topic: string, messageCount: number, bodyBytes: n
   return { bytes, messageCount, bodyAt: sizesAt + 4 };
 }
 
+/** As `publishCommand()`, with bodies of text that differ from each other, as those of applications do. */
+export function publishTexts(topic: string, messageCount: number, bodyBytes: number): PublishCommand {
+  const command = publishCommand(topic, messageCount, bodyBytes);
+  for (let i = 0; i < messageCount; i++) {
+    const record = {
+      id: i * 7919,
+      type: ["order.created", "order.paid", "order.shipped"][i % 3],
+      at: new Date(1.7e12 + i * 997_331).toISOString(),
+      customer: `customer-${i * 104_729 % 99_991}`,
+      total: (i * 12_345 % 100_000) / 100,
+      note: (Math.sin(i) * 1e16).toString(36),
+    };
+    const text = encoder.encode(JSON.stringify(record).padEnd(bodyBytes, "abcdefghij"));
+    command.bytes.set(text.subarray(0, bodyBytes), command.bodyAt + i * (4 + bodyBytes));
+  }
+  return command;
+}
+
 /** What several consuming connections received together. */
 export class Tally {
   received = 0;
@@ -78,7 +99,7 @@ export class LoadClient {
   /** OKs received since the greeting. */
   okCount = 0;
 
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Transport;
   readonly #tally: Tally;
   readonly #input = new Uint8Array(READ_BYTES);
   readonly #view = new DataView(this.#input.buffer);
@@ -88,7 +109,7 @@ export class LoadClient {
   #answerBytes = 0;
   #closed = false;
 
-  private constructor(conn: Deno.TcpConn, tally: Tally) {
+  private constructor(conn: Transport, tally: Tally) {
     this.#conn = conn;
     this.#tally = tally;
   }
@@ -101,6 +122,11 @@ export class LoadClient {
     await client.#request(GREETING);
     client.okCount = 0;
     return client;
+  }
+
+  /** As `connect()`, on a stream that may be encrypted or compressed. */
+  static async connectOn(stream: StreamName, port: number, tally: Tally = new Tally()): Promise<LoadClient> {
+    return new LoadClient(await openStream(port, stream), tally);
   }
 
   /** Subscribes and gets ready; resolves once the subscription is answered. */

@@ -33,7 +33,7 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   /** Starts a broker on an empty data path, which goes with it. Its permissions are those of `deno task nsqd`. */
-  static async broker(level: Level): Promise<ServerProcess> {
+  static async broker(level: Level, flags: readonly string[] = []): Promise<ServerProcess> {
     const dataPath = await Deno.makeTempDir({ prefix: "nsq_bench_" });
     const child = spawn([
       ...taskArgs("nsqd"),
@@ -41,6 +41,7 @@ export class ServerProcess implements AsyncDisposable {
       `--data-path=${dataPath}`,
       "--tcp-address=127.0.0.1:0",
       "--http-address=127.0.0.1:0",
+      ...flags,
     ]);
     return new ServerProcess(child, await untilListening(child, ["TCP", "HTTP"]), dataPath);
   }

@@ -1,5 +1,6 @@
 /** Groups: when they are written, synced, answered, and what a failure takes with it. */
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { Broker } from "../../src/broker/broker.ts";
 import type { Durability } from "../../src/broker/store.ts";
 import { BufferPool, newBuffer } from "../../src/buffers/buffer_pool.ts";
@@ -46,8 +47,9 @@ class Fixture {
   }
 }
 
+/** Resolves after the turns that promises settled now bring about: a turn ends in an immediate. */
 async function settled(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 Deno.test("Committer answers the publishers of a turn together, after one write for all topics", async () => {
@@ -130,4 +132,23 @@ Deno.test("Committer.wait() resolves with its group and rejects when that fails"
   f.broker.endTurn();
   await assert.rejects(ill, /No space left/);
   f.broker.stop();
+});
+
+Deno.test("Committer.commitSeconds has one value for each group with messages that became safe", async () => {
+  const f = new Fixture("disk"), { committer } = f.broker;
+  const counted = () => committer.commitSeconds.counts.reduce((sum, count) => sum + count, 0);
+  f.publish("orders", "a");
+  f.publish("events", "b");
+  f.broker.endTurn();
+  assert.equal(counted(), 0, "the sync runs");
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await f.synced();
+  assert.equal(counted(), 1);
+  assert.ok(committer.commitSeconds.sum >= 0.004);
+  f.broker.endTurn();
+  assert.equal(counted(), 1, "nothing was published");
+  f.store.writeError = new Error("disk full");
+  f.publish("orders", "c");
+  f.broker.endTurn();
+  assert.deepEqual([counted(), committer.failedGroups], [1, 1]);
 });

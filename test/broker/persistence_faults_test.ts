@@ -8,6 +8,7 @@ import { FakeClock } from "../support/fake_clock.ts";
 import { FakeConsumer } from "../support/fake_consumer.ts";
 import { MemoryFileSystem } from "../support/memory_file_system.ts";
 import { PersistentBroker } from "../support/persistent_broker.ts";
+import { until } from "../support/program_process.ts";
 import { unfinished } from "../support/recovered_contents.ts";
 
 const LONG_MS = 3_600_000;
@@ -153,6 +154,9 @@ Deno.test("Persistence gives up damaged records of a finished file when they are
   const delivered = await consume(node, "orders", "archive");
   assert.deepEqual(delivered, bodies.filter((body) => !body.startsWith("bravo")));
   assert.match(node.logLines.join(""), /ERROR: TOPIC\(orders\): 1 messages from \d+ on are lost/);
+  const copies = [...files.files.keys()].filter((name) => name.startsWith(`${path}.damaged.`));
+  assert.equal(copies.length, 1);
+  assert.match(new TextDecoder().decode(files.content(copies[0])), /cravo/);
   assert.equal(node.broker.topics.get("orders")!.channels.get("archive")!.depth, 3, "what was put back");
   await node.bury();
 });
@@ -195,7 +199,7 @@ Deno.test("Persistence cuts a tail of garbage off and goes on behind what is sou
 // ---- records that cannot be read --------------------------------------------------------------------
 
 /** A channel with 16 messages in flight, 15 of them of one segment that was evicted and then damaged. */
-async function damagedInFlight(clock: FakeClock) {
+async function damagedInFlight(clock: FakeClock, damage: "flipped" | "unreadable" = "flipped") {
   const node = start(new MemoryFileSystem(), clock, "os", 1 << 20, 1);
   const topic = node.broker.topic("orders", false), channel = topic.channel("archive", false);
   const consumer = FakeConsumer.to(channel, node.broker, 1000);
@@ -207,7 +211,9 @@ async function damagedInFlight(clock: FakeClock) {
   assert.equal(segment.count, 15);
   assert.ok(segment.buffer === null, "the segment is not evicted");
   const { fileSystem } = node, path = newest(fileSystem);
-  fileSystem.flip(path, find(fileSystem, path, "7xxxx"));
+  const at = find(fileSystem, path, "7xxxx"), error = new Error("Input/output error (os error 5)");
+  if (damage === "flipped") fileSystem.flip(path, at);
+  else fileSystem.readErrorAt = (name, from, to) => name === path && from <= at && at < to ? error : null;
   await settle(node);
   return { node, topic, channel, consumer, segment };
 }
@@ -233,6 +239,56 @@ Deno.test("Channel.lose() ends messages that are in flight, which no read could 
   await settle(node);
   for (const { seq } of consumer.takeDeliveries()) channel.finish(consumer.subscription, seq);
   assert.deepEqual([channel.inFlightCount, consumer.subscription.inFlight, channel.depth], [0, 0, 0]);
+  await node.bury();
+});
+
+Deno.test("Topic.putOff() defers what cannot be read, leaves what is in flight, and Compaction leaves its place", async () => {
+  const clock = new FakeClock();
+  const { node, channel, consumer, segment } = await damagedInFlight(clock, "unreadable");
+  const { subscription } = consumer, seqs = consumer.takeDeliveries().map(({ seq }) => seq).slice(0, 15);
+  subscription.setRdy(100);
+  for (const seq of seqs.slice(0, 2)) channel.requeue(subscription, seq, 0, node.broker.nowMs);
+  await until("the segment is read", () => {
+    node.broker.endTurn();
+    return segment.missing.length === 1;
+  });
+  await settle(node);
+  assert.deepEqual(
+    consumer.takeDeliveries().map(({ seq }) => seq).filter((seq) => seqs.includes(seq)),
+    seqs.slice(0, 2),
+  );
+  assert.equal(channel.deferredCount, 0, "one in flight was taken away");
+  channel.requeue(subscription, seqs[7], 0, node.broker.nowMs);
+  channel.requeue(subscription, seqs[8], 0, node.broker.nowMs);
+  await until("it is put off", () => {
+    node.broker.endTurn();
+    return channel.deferredCount === 1;
+  });
+  await settle(node);
+  assert.deepEqual(
+    consumer.takeDeliveries().map(({ seq }) => seq),
+    [seqs[8]],
+    "the one behind it waits for it",
+  );
+  for (const seq of seqs.filter((_, i) => i !== 7)) assert.equal(channel.finish(subscription, seq), "ok");
+  subscription.setRdy(0);
+  for (let round = 0; round < 2; round++) {
+    clock.advance(10_000);
+    node.broker.beginTurn();
+    await node.background();
+    await settle(node);
+  }
+  assert.equal(segment.released, false, "the only copy of a message is gone");
+  node.fileSystem.readErrorAt = () => null;
+  channel.scan(node.broker.nowMs);
+  subscription.setRdy(100);
+  const isIt = ({ seq }: { seq: number }) => seq === seqs[7];
+  await until("it comes", () => {
+    node.broker.endTurn();
+    return consumer.deliveries.some(isIt);
+  });
+  const { attempts, body } = consumer.takeDeliveries().find(isIt)!;
+  assert.deepEqual([attempts, body], [2, "7".padEnd(100, "x")]);
   await node.bury();
 });
 

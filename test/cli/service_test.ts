@@ -27,12 +27,18 @@ Deno.test("runService() prints version and help on standard output and exits wit
   });
   const help = await run("nsqlookupd", "-h");
   assert.deepEqual([help.code, help.stderr], [0, ""]);
-  assert.match(help.stdout, /^nsqlookupd - .*\n\nUsage: nsqlookupd \[flags\]\n/);
+  assert.match(help.stdout, /^nsqlookupd - .*\n\nUsage: nsq lookupd \[flags\]\n/);
+});
+
+Deno.test("runCommandLine() takes help and a command for the help of the command", async () => {
+  assert.deepEqual(await run("help", "doctor"), await run("doctor", "--help"));
+  assert.equal((await run("help", "nsdq")).stderr, 'unknown command "nsdq", did you mean nsqd?\n');
+  assert.match((await run("help")).stdout, /^Usage: nsq <command>/);
 });
 
 Deno.test("runService() tells a wrong flag on standard error and exits with 2", async () => {
-  const stderr = "flag provided but not defined: -msg-timeot\ndid you mean -msg-timeout?\n" +
-    "Run nsqd --help for all flags.\n";
+  const stderr = "flag provided but not defined: -msg-timeot, did you mean -msg-timeout? " +
+    "(see nsq nsqd --help)\n";
   assert.deepEqual(await run("nsqd", "--msg-timeot=1s"), { code: 2, stdout: "", stderr });
 });
 
@@ -60,6 +66,45 @@ Deno.test("runService() logs one FATAL line when the service cannot start", asyn
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("runService() with --check-config prints OK, or all that is wrong, and starts nothing", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const good = { code: 0, stdout: "OK\n", stderr: "" };
+    assert.deepEqual(await run("nsqd", "--check-config", `--data-path=${folder}`), good);
+    assert.deepEqual(await run("lookupd", "--check-config"), good);
+    assert.deepEqual(await run("standalone", "--check-config", `--data-path=${folder}`), good);
+
+    const path = join(folder, "nsqd.toml");
+    await Deno.writeTextFile(path, 'id = 5000\nmsg_timout = "1s"\nsync_every = "x"\n');
+    const lines = [
+      `config file ${path} - line 3: sync_every = "x": use a whole number`,
+      `--node-id must be [0,1024) (config file ${path} - line 1: id)`,
+      `config file ${path} - line 2: msg_timout is an unknown key, ignored; did you mean msg_timeout?`,
+      "--lookupd-listen-http-address and --http-address listen on the same address",
+      '--lookupd-tcp-address: Cannot connect to "a": it must be host:port',
+      `--data-path: there is no directory ${folder}/missing`,
+      "failed to build TLS config - tls-cert and tls-key go together, but tls-key is not set",
+      "--auth-http-request-method must be post or get",
+    ];
+    const answer = await run(
+      "standalone",
+      ...["--check-config", `--config=${path}`, `--data-path=${folder}/missing`, "--lookupd-tcp-address=a"],
+      ...["--tls-cert=x.pem", "--auth-http-request-method=put", "--lookupd-listen-http-address=:4151"],
+    );
+    assert.deepEqual(answer, { code: 1, stdout: lines.map((line) => `${line}\n`).join(""), stderr: "" });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("runService() logs JSON with --log-format=json, also why it cannot start", async () => {
+  const { code, stderr } = await run("nsqd", "--log-format=json", "--log-prefix=mine ", "--node-id=1024");
+  assert.equal(code, 1);
+  const { level, program, prefix, message } = JSON.parse(stderr);
+  assert.deepEqual([level, program, prefix], ["fatal", "nsqd", "[nsqd]"]);
+  assert.equal(message, "failed to instantiate nsqd - --node-id must be [0,1024)");
 });
 
 Deno.test("runCommandLine() exits with 2 and one line for an unknown command", async () => {

@@ -1,23 +1,34 @@
 import assert from "node:assert/strict";
-import { runUntilStopped, type Service, type SignalSource, withoutEchoes } from "../../src/cli/signals.ts";
+import {
+  runUntilStopped,
+  type Service,
+  type SignalHandlers,
+  type SignalSource,
+  withoutEchoes,
+} from "../../src/cli/signals.ts";
 import { Logger } from "../../src/log/logger.ts";
 
 /** Signals that the test sends. */
 class FakeSignals implements SignalSource {
-  #handler: ((signal: string) => void) | null = null;
+  #handlers: SignalHandlers | null = null;
 
-  listen(handler: (signal: string) => void): () => void {
-    this.#handler = handler;
-    return () => this.#handler = null;
+  listen(handlers: SignalHandlers): () => void {
+    this.#handlers = handlers;
+    return () => this.#handlers = null;
   }
 
   get isListening(): boolean {
-    return this.#handler !== null;
+    return this.#handlers !== null;
+  }
+
+  get listensForReload(): boolean {
+    return this.#handlers?.reload !== undefined;
   }
 
   send(signal: string): void {
-    assert.ok(this.#handler, `nobody listens for ${signal}`);
-    this.#handler(signal);
+    assert.ok(this.#handlers, `nobody listens for ${signal}`);
+    if (signal === "SIGHUP") this.#handlers.reload!();
+    else this.#handlers.stop(signal);
   }
 }
 
@@ -42,12 +53,12 @@ class FakeService implements Service {
   }
 }
 
-function setUp() {
+function setUp(reload?: () => void) {
   const lines: string[] = [];
   const logger = new Logger("info", "", (line) => lines.push(line.replace(/^\S+ \S+ /, "").trimEnd()));
   const service = new FakeService();
   const signals = new FakeSignals();
-  return { lines, service, signals, exitCode: runUntilStopped(service, logger, signals) };
+  return { lines, service, signals, exitCode: runUntilStopped(service, logger, reload, signals) };
 }
 
 Deno.test("runUntilStopped() resolves with the code of a service that ends by itself", async () => {
@@ -100,6 +111,25 @@ Deno.test("runUntilStopped() logs why the service failed and resolves with 1", a
   assert.equal(await exitCode, 1);
   assert.match(lines.at(-1)!, /^FATAL: .*listener is gone$/);
   assert.equal(signals.isListening, false);
+});
+
+Deno.test("runUntilStopped() reloads for each SIGHUP, but not once it stops", async () => {
+  let reloads = 0;
+  const { service, signals, exitCode } = setUp(() => reloads++);
+  signals.send("SIGHUP");
+  signals.send("SIGHUP");
+  signals.send("SIGTERM");
+  signals.send("SIGHUP");
+  assert.equal(reloads, 2);
+  service.end(0);
+  assert.equal(await exitCode, 0);
+});
+
+Deno.test("runUntilStopped() leaves SIGHUP to the system when there is nothing to reload", async () => {
+  const { service, signals, exitCode } = setUp();
+  assert.equal(signals.listensForReload, false);
+  service.end(0);
+  assert.equal(await exitCode, 0);
 });
 
 Deno.test("withoutEchoes() takes a signal that comes twice at once for one, as after Ctrl-C in a task", () => {

@@ -13,20 +13,23 @@ import { Producer } from "./producer.ts";
 
 /**
  * How a round ends: `kill` in the middle of everything, `long` the same after the compaction had time to work,
- * `stop` in order, `killed stop` and `forced stop` in the middle of that, `start` before it listens.
+ * `stop` in order, `killed stop` and `forced stop` in the middle of that, `start` before it listens. With `leave`
+ * the process lives on: only its clients go.
  */
-export type Ending = "kill" | "long" | "stop" | "killed stop" | "forced stop" | "start";
+export type Ending = "kill" | "long" | "stop" | "killed stop" | "forced stop" | "start" | "leave";
 
 export interface CrashOptions {
   durability: "memory" | "os" | "disk";
   seed: number;
   /** An empty directory. */
   dataPath: string;
-  endings: readonly Ending[];
+  endings: Iterable<Ending>;
   /** Rounds after which all is consumed and checked; it is at the end in any case. */
   drainEvery: number;
   /** Longest delay of a deferred message, ms: some should outlive several restarts. */
   maxDelayMs: number;
+  /** Called with the process after everything was consumed. */
+  drained?: (nsqd: NsqdProcess) => void;
   log: (text: string) => void;
 }
 
@@ -34,7 +37,7 @@ export interface CrashReport {
   rounds: number;
   totals: Totals;
   /** Empty when all promises were kept. */
-  violations: readonly string[];
+  violations: string[];
   /** What the last process logged. */
   log: string;
 }
@@ -63,6 +66,7 @@ const POLL_MS = 50;
 const LEFT_BYTES = 2 * MAX_BYTES_PER_FILE + (1 << 20);
 /** A passed segment is compacted after 5 s. */
 const LONG_MS = 6500;
+const LEAVE_MS = [300, 3000] as const;
 
 /** The endings of `rounds` rounds, mixed. */
 export function mixedEndings(rounds: number, random: Random): Ending[] {
@@ -103,22 +107,29 @@ class CrashRun {
   }
 
   async run(): Promise<CrashReport> {
-    const { endings, drainEvery, log } = this.#options, { violations } = this.#model;
+    const { log } = this.#options, { violations } = this.#model;
     try {
-      for (const ending of endings) {
-        this.#rounds++;
-        this.#model.moment = `round ${this.#rounds}`;
-        await this.#round(ending);
-        if (violations.length > 0) break;
-        if (this.#rounds % drainEvery === 0 || this.#rounds === endings.length) await this.#drain();
-        if (violations.length > 0) break;
-      }
+      await this.#runRounds();
     } catch (cause) {
       this.#model.fail(`the round broke off: ${(cause as Error).stack}`);
     }
     const totals = this.#model.totals;
     log(`${this.#rounds} rounds, ${JSON.stringify(totals)}, ${violations.length} violations`);
     return { rounds: this.#rounds, totals, violations, log: this.#nsqd?.log ?? "" };
+  }
+
+  async #runRounds(): Promise<void> {
+    const { endings, drainEvery } = this.#options, { violations } = this.#model;
+    let isDrained = true;
+    for (const ending of endings) {
+      this.#rounds++;
+      this.#model.moment = `round ${this.#rounds}`;
+      await this.#round(ending);
+      isDrained = violations.length === 0 && this.#rounds % drainEvery === 0;
+      if (isDrained) await this.#drain(ending === "leave");
+      if (violations.length > 0) return;
+    }
+    if (!isDrained) await this.#drain(false);
   }
 
   /** Ends what may still run, after a failure. */
@@ -143,7 +154,9 @@ class CrashRun {
     ]);
   }
 
+  /** Starts a process, or goes on with the one that lives. */
   async #start(): Promise<NsqdProcess> {
+    if (this.#nsqd?.isAlive) return this.#nsqd;
     const nsqd = this.#spawn();
     await nsqd.listening();
     if (this.#model.channels.length === 0) {
@@ -233,7 +246,13 @@ class CrashRun {
     } else {
       const nsqd = await this.#start();
       await this.#startClients(nsqd);
-      await pause(ending === "long" ? LONG_MS : random.between(50, 800));
+      await pause(
+        ending === "long"
+          ? LONG_MS
+          : ending === "leave"
+          ? random.between(...LEAVE_MS)
+          : random.between(50, 800),
+      );
       await this.#endRound(nsqd, ending);
     }
     await this.#checkFiles();
@@ -246,6 +265,7 @@ class CrashRun {
 
   async #endRound(nsqd: NsqdProcess, ending: Ending): Promise<void> {
     const random = this.#random;
+    if (ending === "leave") return await this.#leave(nsqd);
     if (ending === "kill" || ending === "long") return await this.#kill(nsqd);
     this.#operator.mayBeRefused = true;
     for (const producer of this.#producers) producer.mayBeRefused = true;
@@ -254,6 +274,12 @@ class CrashRun {
     await pause(random.int(25));
     if (ending === "forced stop") nsqd.signal("SIGTERM");
     await this.#kill(nsqd);
+  }
+
+  /** All clients go, in the middle of everything. */
+  async #leave(nsqd: NsqdProcess): Promise<void> {
+    await this.#endClients(true);
+    this.#checkLog(nsqd);
   }
 
   async #kill(nsqd: NsqdProcess): Promise<void> {
@@ -275,7 +301,7 @@ class CrashRun {
   // ---- checks -------------------------------------------------------------------------------
 
   /** Consumes everything, and checks that it was everything and that the disk is free again. */
-  async #drain(): Promise<void> {
+  async #drain(livesOn: boolean): Promise<void> {
     const nsqd = await this.#start(), model = this.#model, startedMs = performance.now();
     await this.#operator.settle(nsqd.httpPort, await holdings(nsqd.httpPort));
     await Promise.all(model.channels.flatMap((channel) => [
@@ -304,7 +330,9 @@ class CrashRun {
     this.#options.log(
       `drained in ${Math.round(performance.now() - startedMs)} ms, ${leftBytes} bytes left on the disk`,
     );
-    if (this.#random.chance(0.5)) await this.#stop(nsqd);
+    this.#options.drained?.(nsqd);
+    if (livesOn) await this.#leave(nsqd);
+    else if (this.#random.chance(0.5)) await this.#stop(nsqd);
     else await this.#kill(nsqd);
   }
 

@@ -22,10 +22,12 @@ const SENT = 1, ANSWERED_OK = 2;
 const DELIVERED = 1, FINISHED_IN_LIFE = 2, FINISHED_FOR_GOOD = 4;
 const MAX_COUNT = 255;
 
-/** A typed array that grows. */
+/** A typed array that grows at its end and forgets at its start. */
 class Column<T extends Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Float64Array<ArrayBuffer>> {
   values: T;
   readonly #make: (length: number) => T;
+  /** What stands at index 0. */
+  #base = 0;
 
   constructor(make: (length: number) => T) {
     this.#make = make;
@@ -33,16 +35,26 @@ class Column<T extends Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Floa
   }
 
   get(at: number): number {
-    return at < this.values.length ? this.values[at] : 0;
+    const index = at - this.#base;
+    return index >= 0 && index < this.values.length ? this.values[index] : 0;
   }
 
   set(at: number, value: number): void {
-    if (at >= this.values.length) {
-      const grown = this.#make(Math.max(at + 1, this.values.length * 2));
+    const index = at - this.#base;
+    if (index >= this.values.length) {
+      const grown = this.#make(Math.max(index + 1, this.values.length * 2));
       grown.set(this.values);
       this.values = grown;
     }
-    this.values[at] = value;
+    this.values[index] = value;
+  }
+
+  /** Everything below `at` reads as 0 from now on. */
+  forgetBelow(at: number): void {
+    const passed = Math.min(at - this.#base, this.values.length);
+    this.values.copyWithin(0, passed);
+    this.values.fill(0, this.values.length - passed);
+    this.#base = at;
   }
 }
 
@@ -65,10 +77,17 @@ export class ChannelModel {
   /** Unix ms before which a requeued message must not come. */
   readonly notBefore = new Map<number, number>();
   savedNotBefore = new Map<number, number>();
+
   constructor(topic: number, name: string, firstNumber: number) {
     this.topic = topic;
     this.name = name;
     this.firstNumber = firstNumber;
+  }
+
+  /** Nothing below `number` is asked for any more. */
+  forgetBelow(number: number): void {
+    const { flags, finishes, attempts, savedAttempts } = this;
+    for (const column of [flags, finishes, attempts, savedAttempts]) column.forgetBelow(number);
   }
 
   has(number: number, flag: number): boolean {
@@ -123,6 +142,7 @@ export class Model {
   /** The channel exists: what is sent from now on must come to it, and what the topic kept for it. */
   addChannel(topic: number, name: string): ChannelModel {
     const channel = new ChannelModel(topic, name, this.#heldFrom.get(topic) ?? this.#nextNumber);
+    channel.forgetBelow(this.#baseNumber);
     this.#heldFrom.delete(topic);
     this.channels.push(channel);
     return channel;
@@ -201,6 +221,10 @@ export class Model {
       return 0;
     }
     const { number, topic } = body, what = `message ${number} (${id}, attempts ${attempts}) ${where}`;
+    if (number < this.#baseNumber) {
+      this.fail(`${what} was finished for good`);
+      return 0;
+    }
     if (number >= this.#nextNumber || this.#topicOf.get(number) !== topic) {
       this.fail(`${what} was never sent`);
       return 0;
@@ -311,12 +335,9 @@ export class Model {
 
   /** All is finished, and written down: none of it may ever come again. */
   closeBooks(): void {
-    for (const channel of this.channels) {
-      for (let number = this.#baseNumber; number < this.#nextNumber; number++) {
-        channel.add(number, FINISHED_FOR_GOOD);
-      }
-    }
     this.#baseNumber = this.#nextNumber;
+    for (const column of [this.#topicOf, this.#status, this.#dueMs]) column.forgetBelow(this.#baseNumber);
+    for (const channel of this.channels) channel.forgetBelow(this.#baseNumber);
   }
 
   nameOf(channel: ChannelModel): string {

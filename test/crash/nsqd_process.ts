@@ -14,19 +14,37 @@ export class NsqdProcess {
   readonly troubles: string[] = [];
   readonly #child: Deno.ChildProcess;
   readonly #logged: Promise<void>;
+  #isAlive = true;
   #onListening: () => void = () => {};
   #rest = "";
 
   private constructor(child: Deno.ChildProcess) {
     this.#child = child;
     this.#logged = this.#follow(child.stderr);
+    child.status.then(() => this.#isAlive = false);
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
   }
 
   /** Starts it; it listens once `listening` resolves. */
   static spawn(flags: readonly string[]): NsqdProcess {
     const permissions = ["--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
     const command = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", ...permissions, "main.ts", "nsqd", ...flags],
+      args: [
+        "run",
+        "--no-prompt",
+        "--v8-flags=--max-semi-space-size=4",
+        ...permissions,
+        "main.ts",
+        "nsqd",
+        ...flags,
+      ],
       cwd: CHECKOUT,
       env: { NO_COLOR: "1" },
       stdin: "null",

@@ -1,6 +1,8 @@
 /** A round trip with the official JavaScript client: it must not notice that this is another nsqd. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { startNsqd, type TestNsqd } from "../support/running_nsqd.ts";
+import { pem, TLS_FLAGS } from "../wire/upgrade_client.ts";
 import nsq from "nsqjs";
 
 /** What these tests use of a message of nsqjs. */
@@ -45,8 +47,8 @@ async function connect<T extends Emitter>(client: T, event: string): Promise<T> 
   return client;
 }
 
-function openWriter(server: TestNsqd): Promise<Writer> {
-  return connect(new nsq.Writer("127.0.0.1", server.tcpPort) as Writer, "ready");
+function openWriter(server: TestNsqd, options: object = {}): Promise<Writer> {
+  return connect(new nsq.Writer("127.0.0.1", server.tcpPort, options) as Writer, "ready");
 }
 
 /** A reader that hands each message to `onMessage`. */
@@ -203,3 +205,48 @@ Deno.test({
     await closed(writer);
   },
 });
+
+/** What nsqjs is told to settle, and what the statistics show then. */
+const STREAMS: Record<string, object> = {
+  tls: { tls: true },
+  deflate: { deflate: true, deflateLevel: 3 },
+  snappy: { snappy: true },
+  "tls and deflate": { tls: true, deflate: true },
+  "tls and snappy": { tls: true, snappy: true },
+};
+
+for (const [name, options] of Object.entries(STREAMS)) {
+  Deno.test({
+    name: `nsqjs publishes and consumes on ${name}`,
+    ...loose,
+    async fn() {
+      await using server = await startNsqd([...TLS_FLAGS]);
+      const settings = { ...options, ca: Buffer.from(pem("ca")), tlsVerification: false };
+      const writer = await openWriter(server, settings);
+      const long = Array.from({ length: 30_000 }, (_, i) => i).join(" ");
+      await publish(writer, ["first", long, "third"]);
+      const bodies: string[] = [];
+      let reader: Emitter | undefined;
+      await within(
+        "consuming",
+        new Promise<void>((resolve, reject) => {
+          openReader(server, settings, (message) => {
+            bodies.push(message.body.toString());
+            message.finish();
+            if (bodies.length === 3) resolve();
+          }).then((opened) => reader = opened, reject);
+        }),
+      );
+      assert.deepEqual(bodies.sort(), ["first", long, "third"].sort());
+      const { producers } = JSON.parse(await server.http("GET", "/stats?format=json"));
+      const { tls, deflate, snappy } = producers[0];
+      assert.deepEqual({ tls, deflate, snappy }, {
+        tls: "tls" in options,
+        deflate: "deflate" in options,
+        snappy: "snappy" in options,
+      });
+      await closed(reader!);
+      await closed(writer);
+    },
+  });
+}

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { formatText, lineFormatOf } from "../../src/log/line_format.ts";
 import { Logger, logLevels, stderrSink } from "../../src/log/logger.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -54,7 +55,7 @@ Deno.test("Logger escapes control characters, so that a client's bytes cannot fo
 
 Deno.test("stderrSink() goes on after a short write until the line is complete", () => {
   let written = "";
-  const sink = stderrSink((bytes) => {
+  const sink = stderrSink(undefined, (bytes) => {
     written += new TextDecoder().decode(bytes.subarray(0, 3));
     return Math.min(3, bytes.length);
   });
@@ -65,7 +66,7 @@ Deno.test("stderrSink() goes on after a short write until the line is complete",
 Deno.test("stderrSink() drops what cannot be written, and says so once it can be", () => {
   let written = "";
   let isBroken = true;
-  const sink = stderrSink((bytes) => {
+  const sink = stderrSink(undefined, (bytes) => {
     if (isBroken) throw new Error("broken pipe");
     written += new TextDecoder().decode(bytes);
     return bytes.length;
@@ -76,4 +77,64 @@ Deno.test("stderrSink() drops what cannot be written, and says so once it can be
   sink("three\n");
   sink("four\n");
   assert.equal(written, "(2 log lines could not be written)\nthree\nfour\n");
+});
+
+Deno.test("stderrSink() describes what was dropped in the words of its log", () => {
+  let written = "";
+  let isBroken = true;
+  const sink = stderrSink((lines) => `${lines} are gone`, (bytes) => {
+    if (isBroken) throw new Error("broken pipe");
+    written += new TextDecoder().decode(bytes);
+    return bytes.length;
+  });
+  sink("one\n");
+  isBroken = false;
+  sink("two\n");
+  assert.equal(written, "1 are gone\ntwo\n");
+});
+
+function jsonLogger(lines: string[], prefix: string): Logger {
+  const format = lineFormatOf("json", "nsqd");
+  return new Logger("debug", prefix, (line) => lines.push(line), new FakeClock(localMs(0.7345)), format);
+}
+
+Deno.test("Logger in JSON writes time in UTC with microseconds, level, program, prefix, message and fields", () => {
+  const lines: string[] = [];
+  const logger = jsonLogger(lines, "[mine] ");
+  logger.warn("200 GET /ping", { status: 200, method: "GET" });
+  const time = `${new Date(localMs(0)).toISOString().slice(0, 19)}.754734Z`;
+  const start = `{"time":"${time}","level":"warn","program":"nsqd","prefix":"[mine]"`;
+  assert.deepEqual(lines, [`${start},"message":"200 GET /ping","status":200,"method":"GET"}\n`]);
+});
+
+Deno.test("Logger in JSON is a line of its own whatever the text, and can be read back", () => {
+  const lines: string[] = [];
+  const text = 'a\nb\r\x1b[31m"c"\td\x7f\ud800\u2028';
+  for (const level of logLevels) jsonLogger(lines, "")[level](text);
+  for (const [index, line] of lines.entries()) {
+    assert.match(line, /^[^\n]+\n$/);
+    const record = JSON.parse(line);
+    assert.deepEqual([record.level, record.message], [logLevels[index], text]);
+    assert.equal("prefix" in record, false);
+  }
+});
+
+Deno.test("lineFormatOf() leaves fields out of text, which says it all", () => {
+  assert.equal(lineFormatOf("text", "nsqd"), formatText);
+  const record = { timeMs: localMs(0), level: 1, prefix: "p ", text: "t", fields: { a: 1 } };
+  assert.equal(formatText(record), "p 2026/11/22 03:04:09.754000 INFO: t");
+});
+
+Deno.test("Logger.sibling() has its own prefix and level on the same log", () => {
+  const lines: string[] = [];
+  const logger = jsonLogger(lines, "[a]");
+  const sibling = logger.sibling("[b]");
+  sibling.level = "error";
+  logger.info("one");
+  sibling.info("two");
+  sibling.error("three");
+  assert.deepEqual(lines.map((line) => JSON.parse(line)).map(({ prefix, message }) => [prefix, message]), [
+    ["[a]", "one"],
+    ["[b]", "three"],
+  ]);
 });

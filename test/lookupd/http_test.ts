@@ -8,7 +8,9 @@ import { V1Client } from "./v1_client.ts";
 const OPTIONS: LookupdOptions = {
   version: false,
   config: "",
+  checkConfig: false,
   logLevel: "info",
+  logFormat: "text",
   logPrefix: "",
   verbose: false,
   tcpAddress: "127.0.0.1:0",
@@ -235,7 +237,8 @@ Deno.test("runLookupd() rejects with StartupError when an address is taken or th
     const taken: Partial<LookupdOptions>[] = [
       { tcpAddress: `127.0.0.1:${lookupd.tcpPort}` },
       { httpAddress: `127.0.0.1:${lookupd.httpPort}` },
-      { tcpAddress: "no address" },
+      { tcpAddress: "/no/such/directory/lookupd.sock" },
+      { httpAddress: "/no/such/directory/lookupd.sock" },
       { dataPath: "/no/such/directory" },
     ];
     for (const options of taken) {

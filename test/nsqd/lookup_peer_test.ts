@@ -30,7 +30,7 @@ function newLoop(
   return new LookupLoop(
     {
       announcement: { ...ANNOUNCEMENT, ...announcement },
-      maxBodySize: 1 << 20,
+      maxBodySize: () => 1 << 20,
       httpClientConnectTimeoutMs: 2000,
       httpClientRequestTimeoutMs: 5000,
     },
@@ -227,6 +227,13 @@ Deno.test("LookupLoop.setPeers() keeps, adds and removes peers", async () => {
   await loop.stop();
   await a.stop();
   await b.stop();
+});
+
+Deno.test("LookupLoop.setPeers() has no effect after stop()", async () => {
+  const loop = newLoop({ registrations: () => [] });
+  await loop.stop();
+  loop.setPeers(["127.0.0.1:1"]);
+  assert.deepEqual(loop.addresses, []);
 });
 
 Deno.test("LookupPeer connects anew when lookupd hangs, sends nonsense, or closes", async () => {

@@ -9,6 +9,16 @@ const table = [
   { name: "size", group: "G", kind: "bytes", default: 0, help: "" },
   { name: "wait", group: "G", kind: "duration", default: 0, help: "" },
   { name: "path", group: "G", kind: "string", default: "", help: "" },
+  { name: "strict", group: "G", kind: "bool or word", word: "half", default: false, help: "" },
+  {
+    name: "age",
+    group: "G",
+    kind: "enum",
+    values: ["old", "new"],
+    default: "old",
+    emptyMeans: "old",
+    help: "",
+  },
   { name: "level", group: "G", kind: "enum", values: ["low", "high"], default: "low", help: "" },
   { name: "peer", group: "G", kind: "string list", default: [], help: "" },
   { name: "quantile", group: "G", kind: "float list", default: [], help: "" },
@@ -46,6 +56,21 @@ Deno.test("parseArgs() takes a bool from its name alone or after =", () => {
   assert.deepEqual(parse("-quiet=F", "-count=1"), { quiet: false, count: 1 });
 });
 
+Deno.test("parseArgs() takes a bool or a word from its name alone or after =", () => {
+  assert.deepEqual(parse("-strict"), { strict: true });
+  for (const word of ["half", "Half", "HALF"]) assert.deepEqual(parse(`-strict=${word}`), { strict: "half" });
+  for (const word of ["1", "t", "TRUE", "tRuE"]) assert.deepEqual(parse(`-strict=${word}`), { strict: true });
+  for (const word of ["0", "F", "false"]) assert.deepEqual(parse(`--strict=${word}`), { strict: false });
+  const expected = 'invalid boolean value "maybe" for flag -strict: parse error: use true, false or half';
+  assert.equal(usageError("-strict=maybe"), expected);
+  assert.match(usageError("-strict", "half"), /did you mean -strict=half\?$/);
+});
+
+Deno.test("parseArgs() takes the empty text for an enum only where that means something", () => {
+  assert.deepEqual(parse("-age="), { age: "old" });
+  assert.match(usageError("-level="), /use one of low, high$/);
+});
+
 Deno.test("parseArgs() reads each kind of value", () => {
   assert.deepEqual(
     parse("-count=0x10", "-size=1KiB", "-wait=1m30s", "-level=HIGH", "-quantile=1.0,0.5", "-peer=a:1"),
@@ -72,10 +97,10 @@ Deno.test("parseArgs() stops at a flag for help, but not past an error before it
 Deno.test("parseArgs() says which flag is unknown and which may be meant", () => {
   assert.equal(usageError("-bogus"), "flag provided but not defined: -bogus");
   assert.equal(usageError("--bogus=1"), "flag provided but not defined: -bogus");
-  assert.equal(usageError("--cuont=1"), "flag provided but not defined: -cuont\ndid you mean -count?");
-  assert.equal(usageError("--Count=1"), "flag provided but not defined: -Count\ndid you mean -count?");
+  assert.equal(usageError("--cuont=1"), "flag provided but not defined: -cuont, did you mean -count?");
+  assert.equal(usageError("--Count=1"), "flag provided but not defined: -Count, did you mean -count?");
   const unknown = () => parseArgs(nsqdOptions, ["--mem_queue_size=5"]);
-  assert.throws(unknown, { message: /-mem_queue_size\ndid you mean -mem-queue-size\?$/ });
+  assert.throws(unknown, { message: /-mem_queue_size, did you mean -mem-queue-size\?$/ });
 });
 
 Deno.test("parseArgs() refuses missing and unreadable values and bad syntax", () => {
@@ -108,6 +133,6 @@ Deno.test("parseArgs() names a stray word, because the flags after it would be l
   assert.equal(usageError("-count=1", "2"), message("2"));
   assert.equal(usageError("-"), message("-"));
   assert.equal(usageError("-count=1", "--", "-path=x"), message("-path=x"));
-  assert.equal(usageError("-quiet", "false"), `${message("false")}\ndid you mean -quiet=false?`);
+  assert.equal(usageError("-quiet", "false"), `${message("false")}, did you mean -quiet=false?`);
   assert.deepEqual(parse("-count=1", "--"), { count: 1 });
 });

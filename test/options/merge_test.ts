@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { lookupdOptions } from "../../src/options/lookupd_options.ts";
-import { type Exit, type Resolved, resolveOptions } from "../../src/options/merge.ts";
+import { examineOptions, type Exit, type Resolved, resolveOptions } from "../../src/options/merge.ts";
 import { type NsqdOptions, nsqdOptions } from "../../src/options/nsqd_options.ts";
 import type { Machine, OptionTable } from "../../src/options/option.ts";
 
@@ -59,11 +59,13 @@ Deno.test("resolveOptions() gives each resolution a list of its own", () => {
   assert.deepEqual(valuesOf().lookupdTcpAddress, []);
 });
 
-Deno.test("resolveOptions() passes on what the config file warns of", () => {
-  withConfig("bogus = 1\n", (path) => {
-    const resolved = resolve(nsqdOptions, "--config", path);
+Deno.test("resolveOptions() warns of unknown keys, and of options without effect", () => {
+  withConfig("bogus = 1\nqueue_scan_selection_count = 7\n", (path) => {
+    const resolved = resolve(nsqdOptions, "--config", path, "--verbose");
     assert.deepEqual("warnings" in resolved && resolved.warnings, [
-      `config file ${path}: unknown key bogus ignored`,
+      `config file ${path} - line 1: bogus is an unknown key, ignored`,
+      "--verbose has no effect",
+      `config file ${path} - line 2: queue_scan_selection_count has no effect`,
     ]);
   });
 });
@@ -87,7 +89,7 @@ Deno.test("resolveOptions() exits with 2 for a command line it cannot understand
   assert.deepEqual(exitOf("--bogus"), {
     kind: "exit",
     code: 2,
-    text: "flag provided but not defined: -bogus\nRun nsqd --help for all flags.",
+    text: "flag provided but not defined: -bogus (see nsqd --help)",
     to: "stderr",
   });
 });
@@ -108,15 +110,25 @@ Deno.test("resolveOptions() names flag, value and limits of what is out of range
     ["--sync-timeout=2h", "--sync-timeout must be from 1ms to 1h, is 2h"],
     ["--msg-timeout=-5s", "--msg-timeout must be at least 1ms, is -5s"],
     ["--broadcast-tcp-port=65536", "--broadcast-tcp-port must be from 0 to 65535, is 65536"],
+    ["--e2e-processing-latency-percentile=0.5,0", "invalid E2E processing latency percentile: 0"],
+    ["--e2e-processing-latency-percentile=1.01", "invalid E2E processing latency percentile: 1.01"],
   ];
   for (const [flag, fault] of table) {
     const { code, to, text } = exitOf(flag);
     assert.deepEqual([code, to, text], [1, "log", `failed to instantiate nsqd - ${fault}`]);
   }
   withConfig("sync_every = 0\n", (path) => {
-    const fault = `--sync-every must be at least 1, is 0 (sync_every in config file ${path})`;
+    const fault = `--sync-every must be at least 1, is 0 (config file ${path} - line 1: sync_every)`;
     assert.equal(exitOf("--config", path).text, `failed to instantiate nsqd - ${fault}`);
     assert.equal(valuesOf("--config", path, "--sync-every=1").syncEvery, 1);
+  });
+});
+
+Deno.test("resolveOptions() sorts percentiles from the highest to the lowest", () => {
+  const flags = ["0.5", "0.999,1"].map((list) => `--e2e-processing-latency-percentile=${list}`);
+  assert.deepEqual(valuesOf(...flags).e2eProcessingLatencyPercentile, [1, 0.999, 0.5]);
+  withConfig("e2e_processing_latency_percentiles = [0.95, 0.99]\n", (path) => {
+    assert.deepEqual(valuesOf("--config", path).e2eProcessingLatencyPercentile, [0.99, 0.95]);
   });
 });
 
@@ -125,7 +137,9 @@ Deno.test("resolveOptions() resolves the options of lookupd", () => {
   assert.deepEqual("values" in resolved && resolved.values, {
     version: false,
     config: "",
+    checkConfig: false,
     logLevel: "info",
+    logFormat: "text",
     logPrefix: "[nsqlookupd] ",
     verbose: false,
     tcpAddress: "0.0.0.0:4160",
@@ -134,5 +148,24 @@ Deno.test("resolveOptions() resolves the options of lookupd", () => {
     inactiveProducerTimeout: 300_000,
     tombstoneLifetime: 60_000,
     dataPath: "/x",
+  });
+});
+
+Deno.test("examineOptions() finds all problems of file and ranges, and has defaults in their place", () => {
+  const text = 'id = 1.5\nsync_every = 0\nmsg_timeout = "90"\nmax_rdy_count = 5\nbogus = 1\n';
+  withConfig(text, (path) => {
+    const found = examineOptions(nsqdOptions, ["--config", path, "--max-deflate-level=10"], program, machine);
+    assert.equal(found.kind, "examined");
+    if (found.kind !== "examined") return;
+    assert.deepEqual(found.problems.map((problem) => problem.text.replaceAll(path, "FILE")), [
+      "config file FILE - line 1: id = 1.5: use a whole number",
+      'config file FILE - line 3: msg_timeout = "90": 90 has no unit, write for example 90s or 90ms',
+      "--sync-every must be at least 1, is 0 (config file FILE - line 2: sync_every)",
+      "--max-deflate-level must be [1,9]",
+    ]);
+    assert.equal(found.warnings.length, 1);
+    const { nodeId, syncEvery, msgTimeout, maxDeflateLevel, maxRdyCount } = found.values;
+    assert.deepEqual([nodeId, syncEvery, msgTimeout, maxDeflateLevel], [617, 2500, 60_000, 6]);
+    assert.equal(maxRdyCount, 5);
   });
 });

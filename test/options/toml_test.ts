@@ -10,6 +10,7 @@ const options: Record<string, Option> = {
   bytes: { name: "o", group: "G", kind: "bytes", default: 0, help: "" },
   duration: { name: "o", group: "G", kind: "duration", default: 0, help: "" },
   string: { name: "o", group: "G", kind: "string", default: "", help: "" },
+  boolOrWord: { name: "o", group: "G", kind: "bool or word", word: "half", default: false, help: "" },
   enum: { name: "o", group: "G", kind: "enum", values: ["low", "high"], default: "low", help: "" },
   strings: { name: "o", group: "G", kind: "string list", default: [], help: "" },
   floats: { name: "o", group: "G", kind: "float list", default: [], help: "" },
@@ -29,9 +30,10 @@ function withFile<T>(text: string, read: (path: string) => T): T {
 
 function readText(text: string, table: OptionTable = nsqdOptions) {
   return withFile(text, (path) => {
-    const { values, warnings } = readConfigFile(table, path);
+    const { values, problems, warnings } = readConfigFile(table, path);
     const named = Object.fromEntries([...values].map(([option, value]) => [option.name, value]));
-    return { values: named, warnings: warnings.map((warning) => warning.replace(path, "FILE")) };
+    const masked = (texts: string[]) => texts.map((text) => text.replace(path, "FILE"));
+    return { values: named, problems: masked(problems), warnings: masked(warnings) };
   });
 }
 
@@ -51,6 +53,9 @@ Deno.test("coerce() accepts for each kind what other implementations accept with
   const table: [string, unknown, OptionValue][] = [
     ["bool", true, true],
     ["bool", "F", false],
+    ["boolOrWord", true, true],
+    ["boolOrWord", "FALSE", false],
+    ["boolOrWord", "Half", "half"],
     ["int", 5n, 5],
     ["int", -5n, -5],
     ["int", "2500", 2500],
@@ -80,6 +85,8 @@ Deno.test("coerce() refuses what other implementations misread, such as an integ
     ["bool", 0n, /^a bool is written true or false$/],
     ["bool", 1n, /^a bool is written true or false$/],
     ["bool", "yes", /^use true or false$/],
+    ["boolOrWord", 1n, /^use true, false or "half"$/],
+    ["boolOrWord", "x", /^use true, false or half$/],
     ["int", 1.5, /^use a whole number$/],
     ["int", 1, /^use a whole number$/],
     ["int", true, /^use a whole number$/],
@@ -128,37 +135,66 @@ Deno.test("readConfigFile() warns of unknown keys with the one that may be meant
     lookupd_tcp_address = "a:1"
     msg_timout = "1s"
     verbose = true
-    snappy = true
+    squeeze = true
+    "a\\nb" = 1
     [some_table]
     id = 8
   `);
   assert.deepEqual(values, {});
   assert.deepEqual(warnings, [
-    "config file FILE: unknown key node_id ignored, did you mean id?",
-    "config file FILE: unknown key mem-queue-size ignored, did you mean mem_queue_size?",
-    "config file FILE: unknown key lookupd_tcp_address ignored, did you mean nsqlookupd_tcp_addresses?",
-    "config file FILE: unknown key msg_timout ignored, did you mean msg_timeout?",
-    "config file FILE: verbose is only a flag, ignored",
-    "config file FILE: unknown key snappy ignored",
-    "config file FILE: unknown key some_table ignored",
+    "config file FILE - line 2: node_id is an unknown key, ignored; did you mean id?",
+    "config file FILE - line 3: mem-queue-size is an unknown key, ignored; did you mean mem_queue_size?",
+    "config file FILE - line 4: lookupd_tcp_address is an unknown key, ignored; " +
+    "did you mean nsqlookupd_tcp_addresses?",
+    "config file FILE - line 5: msg_timout is an unknown key, ignored; did you mean msg_timeout?",
+    "config file FILE - line 6: verbose is only a flag, ignored",
+    "config file FILE - line 7: squeeze is an unknown key, ignored",
+    'config file FILE - "a\\nb" is an unknown key, ignored',
+    "config file FILE - line 9: some_table is an unknown key, ignored",
   ]);
 });
 
-Deno.test("readConfigFile() names file and line, or file and key, of what it refuses", () => {
+Deno.test("readConfigFile() names file and line of what is no TOML", () => {
   const table: [string, RegExp][] = [
-    ["id = 1\nmsg_timeout = \n", /^failed to load config file FILE - line 2, column \d+: \S/],
-    ["id = 1\nid = 2\n", /^failed to load config file FILE - line 2, column 1: \S/],
-    ['msg_timeout = "90"', /^failed to load config file FILE - msg_timeout = "90": 90 has no unit/],
-    ["id = 1.5", /^failed to load config file FILE - id = 1.5: use a whole number$/],
-    ["log_level = 3", /^failed to load config file FILE - log_level = 3: use one of "debug", "info"/],
     [
-      "[nsqlookupd_tcp_addresses]\na = 1",
-      /FILE - nsqlookupd_tcp_addresses = a table: use an array of strings/,
+      "id = 1\nmsg_timeout = \n",
+      /^config file FILE - line 2, column \d+: invalid value, in "msg_timeout ="$/,
     ],
-    ["nsqlookupd_tcp_addresses = [1, 'a']", /= \[1, "a"\]: use an array of strings/],
-    ["data_path = 1979-05-27", /FILE - data_path = 1979-05-27.*: use a string$/],
+    ["id = 1\nid = 2\n", /^config file FILE - line 2, column 1: [^,]+, in "id = 2"$/],
   ];
   for (const [text, message] of table) assert.match(configError(text), message);
+});
+
+Deno.test("readConfigFile() names file, line, key and value of each that it refuses", () => {
+  const { values, problems } = readText(`
+    msg_timeout = "90"
+    id = 1.5
+    mem_queue_size = 5
+    log_level = 3
+    data_path = 1979-05-27
+    nsqlookupd_tcp_addresses = [
+      1,
+      'a'
+    ]
+    statsd_prefix = """
+    snappy = 7
+    """
+    snappy = 0
+    [auth_http_addresses]
+    deflate = 1
+  `);
+  assert.deepEqual(values, { "mem-queue-size": 5, "statsd-prefix": "    snappy = 7\n    " });
+  assert.deepEqual(problems, [
+    'config file FILE - line 2: msg_timeout = "90": 90 has no unit, write for example 90s or 90ms',
+    "config file FILE - line 3: id = 1.5: use a whole number",
+    'config file FILE - line 5: log_level = 3: use one of "debug", "info", "warn", "error", "fatal"',
+    "config file FILE - line 6: data_path = 1979-05-27: use a string",
+    'config file FILE - line 7: nsqlookupd_tcp_addresses = [1, "a"]: ' +
+    'use an array of strings, such as ["a:4160", "b:4160"]',
+    "config file FILE - line 14: snappy = 0: a bool is written true or false",
+    "config file FILE - line 15: auth_http_addresses = a table: " +
+    'use an array of strings, such as ["a:4160", "b:4160"]',
+  ]);
 });
 
 Deno.test("readConfigFile() names a file that cannot be read", () => {
@@ -167,7 +203,7 @@ Deno.test("readConfigFile() names a file that cannot be read", () => {
     const path = join(folder, "missing.toml");
     const missing = {
       name: "ConfigError",
-      message: `failed to load config file ${path} - there is no such file`,
+      message: `config file ${path} - there is no such file`,
     };
     assert.throws(() => readConfigFile(nsqdOptions, path), missing);
     assert.throws(() => readConfigFile(nsqdOptions, folder), { name: "ConfigError" });

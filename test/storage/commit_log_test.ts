@@ -120,3 +120,16 @@ Deno.test("CommitLog.reclaim() keeps one finished file to write over, and dropSp
   await log.close();
   assert.deepEqual(recover(files.afterKill(), DIRECTORY).state.topics.get(TOPIC)?.name, "orders");
 });
+
+Deno.test("CommitLog.statistics counts groups and bytes, and times writes and syncs", async () => {
+  const files = new MemoryFileSystem(), log = startLog(files), { statistics } = log;
+  const sum = (counts: Float64Array) => counts.reduce((all, count) => all + count, 0);
+  append(log, newSegment(4), 0, 4);
+  log.commit();
+  assert.deepEqual([statistics.groups, sum(statistics.writeSeconds.counts)], [1, 1], "nothing was staged");
+  assert.ok(statistics.bytes > 4 * 50 && statistics.writeSeconds.max > 0);
+  await log.sync();
+  await log.secure();
+  assert.equal(sum(statistics.syncSeconds.counts), 2);
+  await log.close();
+});

@@ -91,7 +91,7 @@ Deno.test("Segment.rebuildIndex() finds the records of a buffer, and refuses one
 Deno.test("Segment.truncate() forgets records, and the extents of their group with the bytes they kept alive", () => {
   const segment = new Segment(1, newBuffer(2048));
   segment.appendSized(sized([5, 1, 9].map((size) => new Uint8Array(size)), 0), 0, 3, TIME, NODE_ID);
-  const file = { liveBytes: 117, read: () => Promise.resolve() };
+  const file = { path: "commit.000001.log", liveBytes: 117, read: () => Promise.resolve() };
   segment.extents = [
     { file, fileOffset: 0, byteLength: 39, count: 1, checksum: 0 },
     { file, fileOffset: 90, byteLength: 78, count: 2, checksum: 0 },

@@ -42,9 +42,12 @@ export class MemoryFileSystem implements FileSystem {
   readonly files = new Map<string, MemoryFile>();
   /** Bytes that can still be written before the disk is full. */
   freeBytes = Infinity;
-  /** What syncs and reads throw. */
+  /** What writes, syncs and reads throw. */
+  writeError: Error | null = null;
   syncError: Error | null = null;
   readError: Error | null = null;
+  /** What reads of bytes [from, to) of a file throw. */
+  readErrorAt: (path: string, from: number, to: number) => Error | null = () => null;
   /** The process dies in its next write, of which this many bytes arrive; null when it does not. */
   tearAfterBytes: number | null = null;
   /** Awaited before asynchronous operations begin. */
@@ -120,7 +123,8 @@ export class MemoryFileSystem implements FileSystem {
     };
     const readSync = (into: Uint8Array) => {
       check();
-      if (this.readError !== null) throw this.readError;
+      const error = this.readError ?? this.readErrorAt(path, at, at + into.length);
+      if (error !== null) throw error;
       const count = Math.min(into.length, file.size - at);
       if (count <= 0) return null;
       into.set(file.bytes.subarray(at, at + count));
@@ -170,6 +174,7 @@ export class MemoryFileSystem implements FileSystem {
 
   #write(file: MemoryFile, at: number, bytes: Uint8Array): number {
     if (this.#isDead) throw new Error("the process is dead");
+    if (this.writeError !== null) throw this.writeError;
     let count = bytes.length;
     if (this.tearAfterBytes !== null) {
       count = Math.min(count, this.tearAfterBytes);
@@ -190,13 +195,13 @@ export class MemoryFileSystem implements FileSystem {
 
   list(directory: string): string[] {
     const prefix = `${directory}/`;
-    return [...this.files.keys()].filter((path) => path.startsWith(prefix)).map((path) =>
-      path.slice(prefix.length)
-    );
+    const below = [...this.files.keys()].filter((path) => path.startsWith(prefix));
+    return [...new Set(below.map((path) => path.slice(prefix.length).split("/")[0]))];
   }
 
+  /** A directory exists as soon as it has a file. */
   exists(path: string): boolean {
-    return this.files.has(path);
+    return this.files.has(path) || this.list(path).length > 0;
   }
 
   rename(from: string, to: string): void {

@@ -69,6 +69,11 @@ export class ProgramProcess implements AsyncDisposable {
     this.#child.kill(signal);
   }
 
+  /** Resolves with its exit code when it has ended. */
+  async ended(): Promise<number> {
+    return await this.#end();
+  }
+
   /** kill -9, also of a process that is stopped or has ended. */
   async kill(): Promise<void> {
     if (this.#code === undefined) this.#child.kill("SIGKILL");

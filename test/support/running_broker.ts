@@ -7,8 +7,10 @@ import type { Durability } from "../../src/broker/store.ts";
 import { BufferPool } from "../../src/buffers/buffer_pool.ts";
 import { systemClock } from "../../src/clock/clock.ts";
 import { type HttpServer, serve } from "../../src/http/server.ts";
+import { ProcessMonitor } from "../../src/metrics/process_monitor.ts";
 import { Logger } from "../../src/log/logger.ts";
 import { createNsqdApp, type NsqdHttpOptions } from "../../src/nsqd/http.ts";
+import { Readiness } from "../../src/nsqd/readiness.ts";
 import { TcpServer } from "../../src/nsqd/tcp_server.ts";
 import { denoFileSystem, type FileSystem } from "../../src/storage/file_system.ts";
 import { version } from "../../src/version.ts";
@@ -25,6 +27,8 @@ export const HTTP_OPTIONS: NsqdHttpOptions = {
   maxOutputBufferSize: 65_536,
   maxOutputBufferTimeout: 30_000,
   maxReqTimeout: 3_600_000,
+  topologyRegion: "",
+  topologyZone: "",
 };
 
 const IDENTIFY_LIMITS = {
@@ -63,6 +67,8 @@ export class RunningBroker implements AsyncDisposable {
   /** Lines of the log so far. */
   readonly lines: string[] = [];
   readonly startedAtMs = systemClock.nowMs();
+  readonly #monitor = new ProcessMonitor();
+  readonly #readiness = new Readiness();
   readonly #persistence: Persistence;
   readonly #metadata: MetadataWriter;
   readonly #directory: string;
@@ -116,13 +122,20 @@ export class RunningBroker implements AsyncDisposable {
       maxChannelConsumers: 0,
       holdsReplies: durability !== "memory",
       nodeId: NODE_ID,
+      authenticator: null,
+      tls: null,
+      topology: null,
     });
     const app = createNsqdApp({
       broker,
+      persistence,
+      server: this.tcp,
+      monitor: this.#monitor,
       connections: this.tcp.connections,
       options: HTTP_OPTIONS,
       ports: () => ({ tcp: this.tcpPort, http: this.http.port }),
       startedAtMs: this.startedAtMs,
+      readiness: this.#readiness,
       health: () => (broker.committer.failure ?? persistence.failure)?.message ?? null,
       logger,
     });
@@ -142,6 +155,7 @@ export class RunningBroker implements AsyncDisposable {
     this.tcp.endAll();
     this.broker.endTurn();
     this.broker.stop();
+    this.#monitor.stop();
     await this.#persistence.stop();
     this.#metadata.write();
     if (!this.#keepsDirectory) Deno.removeSync(this.#directory, { recursive: true });

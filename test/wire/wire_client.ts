@@ -1,4 +1,5 @@
 /** A raw connection to nsqd for transcripts: bytes out, frames in. */
+import { PrefixedTransport } from "../../src/nsqd/transport/transport.ts";
 
 export interface Frame {
   type: number;
@@ -49,14 +50,17 @@ export function mpub(topic: string, bodies: string[]): Uint8Array {
   return bytes(`MPUB ${topic}\n`, messages.length + 4, bodies.length, messages);
 }
 
+/** What a client reads from and writes to. */
+export type Stream = Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close">;
+
 export class WireClient implements Disposable {
-  readonly #conn: Deno.Conn;
+  #conn: Stream;
   /** What was received and is no frame yet: [start, end). */
   #buffer = new Uint8Array(4096);
   #start = 0;
   #end = 0;
 
-  private constructor(conn: Deno.Conn) {
+  private constructor(conn: Stream) {
     this.#conn = conn;
   }
 
@@ -65,6 +69,13 @@ export class WireClient implements Disposable {
     const client = new WireClient(await Deno.connect({ hostname: "127.0.0.1", port }));
     if (magic !== "") await client.send(magic);
     return client;
+  }
+
+  /** Goes on with the stream that `wrap` puts around the present one; what came behind the last frame is its start. */
+  async change(wrap: (conn: Stream) => Stream | Promise<Stream>): Promise<void> {
+    const unread = this.#buffer.slice(this.#start, this.#end);
+    this.#start = this.#end = 0;
+    this.#conn = await wrap(unread.length > 0 ? new PrefixedTransport(this.#conn, unread) : this.#conn);
   }
 
   async send(data: string | Uint8Array): Promise<void> {

@@ -1,0 +1,57 @@
+/** The options that every server has: what it reads its options from, and how it logs. */
+import { logFormats } from "../log/line_format.ts";
+import { logLevels } from "../log/logger.ts";
+import type { OptionTable } from "./option.ts";
+
+export const serverOptions = [
+  {
+    name: "version",
+    configKey: null,
+    group: "General",
+    kind: "bool",
+    default: false,
+    help: "Print the version and exit",
+  },
+  {
+    name: "config",
+    configKey: null,
+    group: "General",
+    kind: "string",
+    default: "",
+    help: "TOML file to read options from; flags win over it",
+  },
+  {
+    name: "check-config",
+    configKey: null,
+    group: "General",
+    kind: "bool",
+    default: false,
+    help: "Check flags, config file and the files they name, print what is wrong or OK, and exit with 1 or 0",
+  },
+  {
+    name: "log-level",
+    group: "General",
+    kind: "enum",
+    values: logLevels,
+    default: "info",
+    reloadable: true,
+    help: "Lowest level that is logged",
+  },
+  {
+    name: "log-format",
+    group: "General",
+    kind: "enum",
+    values: logFormats,
+    default: "text",
+    help: "How log lines look: text as in NSQ, or json with one object on each line",
+  },
+  {
+    name: "verbose",
+    configKey: null,
+    group: "General",
+    kind: "bool",
+    default: false,
+    deprecated: true,
+    help: "Without effect, use --log-level=debug",
+  },
+] as const satisfies OptionTable;
