@@ -71,6 +71,10 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
   #onWritten: (() => void) | null = null;
   #greeted = false;
   #identified = false;
+  /** As of the first IDENTIFY, whatever later ones say. */
+  #heartbeatIntervalMs: number;
+  #msgTimeoutMs: number;
+  #sampleRate = 0;
   #place: Place = ELSEWHERE;
   #outputMarked = false;
   #lingering = false;
@@ -95,7 +99,9 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
     this.#output = new Output(transport, host.pool, this);
     this.#publisher = new Publisher(host);
     this.auth = host.authenticator === null ? null : new ConnectionAuth(host.authenticator, this);
-    this.#heartbeatAtMs = host.broker.nowMs + this.settings.heartbeatIntervalMs;
+    this.#heartbeatIntervalMs = this.settings.heartbeatIntervalMs;
+    this.#msgTimeoutMs = this.settings.msgTimeoutMs;
+    this.#heartbeatAtMs = host.broker.nowMs + this.#heartbeatIntervalMs;
   }
 
   /** Messages published on this connection, by topic; null while there are none. */
@@ -393,7 +399,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
     if (most > 0 && channel.subscriptions.length >= most) {
       throw errors.tooManyConsumers(topicName, channelName, most);
     }
-    this.subscription = channel.subscribe(this, this.settings.msgTimeoutMs, this.settings.sampleRate);
+    this.subscription = channel.subscribe(this, this.#msgTimeoutMs, this.#sampleRate);
     this.subscription.setPlace(this.#place);
     this.state = "subscribed";
     this.#subOkHeld = this.#output.held;
@@ -452,12 +458,14 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
     const limits = this.host.identifyLimits, before = this.settings;
     const settings = keepUpgrades(negotiateIdentify(parseIdentify(body), limits, before), before);
     this.settings = settings;
-    // Only the first IDENTIFY moves the heartbeat and the place; see the specification of repeated IDENTIFY.
+    // Later ones move the read deadline and TOUCH's timeout only; see the specification of repeated IDENTIFY.
     if (!this.#identified) {
       this.#identified = true;
       const { topologyRegion: region, topologyZone: zone } = settings, { topology } = this.host;
       if (topology !== null) this.#place = placeOf({ region, zone }, topology);
-      const intervalMs = settings.heartbeatIntervalMs;
+      this.#msgTimeoutMs = settings.msgTimeoutMs;
+      this.#sampleRate = settings.sampleRate;
+      const intervalMs = this.#heartbeatIntervalMs = settings.heartbeatIntervalMs;
       this.#heartbeatAtMs = intervalMs > 0 ? this.host.broker.nowMs + intervalMs : Infinity;
     }
     this.#armReadDeadline();
@@ -536,7 +544,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
   /** Sends a heartbeat when one is due and ends the connection when its client has been silent too long. */
   tick(nowMs: number): void {
     if (nowMs >= this.#readDeadlineMs) return this.#missedDeadline();
-    const intervalMs = this.settings.heartbeatIntervalMs;
+    const intervalMs = this.#heartbeatIntervalMs;
     if (this.#output.writing && intervalMs > 0 && nowMs - this.#output.progressMs > intervalMs) {
       return this.end("it takes no bytes");
     }

@@ -7,7 +7,8 @@
  * memory is taken for it. A stream begins with an identifier, which may be repeated; types 0x80 to 0xfe are
  * skipped without being kept, types 2 to 0x7f end the stream.
  *
- * The block format inside a chunk is snappyjs's work.
+ * The block format inside a chunk is snappyjs's work. It trusts the lengths in a block, and one that is negative
+ * as a signed number would keep it busy for ever; so `checkBlock()` looks at all of them first.
  */
 import { compress, uncompress } from "snappyjs";
 import { crc32c } from "./crc32c.ts";
@@ -32,6 +33,8 @@ const MAX_COMPRESSED_BYTES = 32 + MAX_CHUNK_BYTES + Math.ceil(MAX_CHUNK_BYTES / 
 /** Shorter data has nothing that could be found twice. */
 const MIN_BYTES_TO_COMPRESS = 32;
 const FIRST_BUFFER_BYTES = 512;
+/** Bytes of an element that copies, by its kind; kind 0 is a literal. */
+const COPY_BYTES = [0, 2, 3, 5];
 
 /** The checksum of `bytes` as a chunk carries it. */
 export function maskedChecksum(bytes: Uint8Array): number {
@@ -189,10 +192,51 @@ function lengthsOf(type: number): [min: number, max: number] {
   }
 }
 
+/**
+ * Walks over the elements of a block, without their contents.
+ *
+ * @throws {SnappyError} unless they lie within the block and yield as many bytes as it says, at most a chunk's
+ */
+function checkBlock(block: Uint8Array): void {
+  let at = 0, claimed = 0, shift = 0, byte;
+  do {
+    if (at === block.length || shift > 14) {
+      throw new SnappyError("length of a block is incomplete or too large");
+    }
+    byte = block[at++];
+    claimed |= (byte & 0x7f) << shift;
+    shift += 7;
+  } while (byte >= 0x80);
+  if (claimed > MAX_CHUNK_BYTES) {
+    throw new SnappyError(`block of ${claimed} bytes, max is ${MAX_CHUNK_BYTES}`);
+  }
+  let yielded = 0;
+  while (at < block.length && yielded <= claimed) {
+    const tag = block[at], kind = tag & 3;
+    if (kind === 0) {
+      const extraBytes = Math.max(0, (tag >>> 2) - 59);
+      let literalBytes = tag >>> 2;
+      // Three bytes are enough for any length that can be right; a fourth must be 0.
+      if (extraBytes > 0) literalBytes = block[at + 1] | block[at + 2] << 8 | block[at + 3] << 16;
+      if (extraBytes > 0 && extraBytes < 3) literalBytes &= extraBytes === 1 ? 0xff : 0xffff;
+      if (extraBytes === 4 && block[at + 4] !== 0) throw new SnappyError("literal of a block is too long");
+      at += 1 + extraBytes + literalBytes + 1;
+      yielded += literalBytes + 1;
+    } else {
+      at += COPY_BYTES[kind];
+      yielded += kind === 1 ? (tag >>> 2 & 7) + 4 : (tag >>> 2) + 1;
+    }
+  }
+  if (at !== block.length || yielded !== claimed) {
+    throw new SnappyError(`block yields ${yielded} bytes instead of ${claimed}, or is incomplete`);
+  }
+}
+
 function decode(type: number, rest: Uint8Array): Uint8Array {
   const content = rest.subarray(CHECKSUM_BYTES);
   let data = content;
   if (type === COMPRESSED) {
+    checkBlock(content);
     try {
       data = uncompress(content, MAX_CHUNK_BYTES);
     } catch (cause) {

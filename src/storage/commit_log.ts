@@ -254,8 +254,8 @@ export class CommitLog {
    * @throws when the disk refuses
    */
   rollIfGarbage(minBytes: number): boolean {
-    const { size, liveBytes } = this.#current!;
-    if (size < Math.max(minBytes, MIN_GARBAGE_BYTES) || liveBytes * 2 > size) return false;
+    const { diskBytes, liveBytes } = this.#current!;
+    if (diskBytes < Math.max(minBytes, MIN_GARBAGE_BYTES) || liveBytes * 2 > diskBytes) return false;
     this.#roll();
     return true;
   }
@@ -383,6 +383,7 @@ export class CommitLog {
     const { files } = this;
     for (let i = files.length - 1; i >= 0; i--) {
       const file = files[i];
+      if (file === this.#kept && file.liveBytes === 0 && !keepSpare) this.#finishKept(file);
       if (file.liveBytes > 0 || file === this.#current || file === this.#kept || !file.finished) continue;
       if (file.kind === "log" && file.number >= this.#safeNumber) continue;
       // Not synced perhaps, but nothing in it is wanted: its bytes need never reach the disk.
@@ -441,11 +442,13 @@ export class CommitLog {
     } finally {
       file.liveBytes -= entry.dataBytes;
     }
-    if (file === this.#kept && file.size >= this.#options.maxBytesPerFile) {
-      this.#kept = null;
-      this.#finish(file);
-    }
+    if (file === this.#kept && file.size >= this.#options.maxBytesPerFile) this.#finishKept(file);
     return { file, entry };
+  }
+
+  #finishKept(file: LogFile): void {
+    this.#kept = null;
+    this.#finish(file);
   }
 
   #createKept(): LogFile {

@@ -76,6 +76,8 @@ export class LogFile implements SegmentSource {
   #written: number;
   /** Bytes that the file has on the disk, written or zero. */
   #allocated: number;
+  /** What a recycled file had when it was taken. */
+  #recycledBytes: number;
   readonly #growBytes: number;
   /** Bytes of the blocks appended since the last flush, those that could not be written too. */
   attemptedBytes = 0;
@@ -101,12 +103,17 @@ export class LogFile implements SegmentSource {
     this.#writer = writer;
     this.size = this.#written = size;
     this.#growBytes = growBytes;
-    this.#allocated = writer === null ? size : writer.sizeSync();
+    this.#allocated = this.#recycledBytes = writer === null ? size : writer.sizeSync();
     this.finished = writer === null;
     this.#staging = writer === null ? null : freeStaging.pop() ?? newBuffer(STAGING_BYTES);
   }
 
   // ---- writing ------------------------------------------------------------------------------
+
+  /** Bytes that were written, and what follows them in a recycled file. */
+  get diskBytes(): number {
+    return Math.max(this.#recycledBytes, this.#written);
+  }
 
   /** End of what was appended, flushed or not. */
   get end(): number {
@@ -233,7 +240,7 @@ export class LogFile implements SegmentSource {
     this.#writer!.seekSync(this.size);
     // Else a restart could take the torn group for a sound one.
     this.#writer!.truncateSync(this.size);
-    this.#allocated = this.size;
+    this.#allocated = this.#recycledBytes = this.size;
   }
 
   /** Resolves when all that was flushed is on the disk. */
@@ -259,6 +266,7 @@ export class LogFile implements SegmentSource {
     this.#stage(trailer);
     this.flush();
     this.#writer!.truncateSync(this.size);
+    this.#recycledBytes = this.size;
     this.finished = true;
     this.index = null;
   }

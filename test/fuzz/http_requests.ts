@@ -126,13 +126,21 @@ function assemble(
 
 // ---- publishing -------------------------------------------------------------------------------
 
+/** Mostly short; else nothing, about as much as is allowed, or twice that. */
+function lengthAround(random: Random, max: number): number {
+  const kind = random.int(40);
+  if (kind === 0) return 0;
+  if (kind === 1) return 1 + random.int(max * 2);
+  return kind < 4 ? max + random.between(-1, 1) : 1 + random.int(30);
+}
+
 function pub(random: Random): HttpRequest {
   const topic = nameArgument(random);
   const defer = random.chance(0.1)
     ? random.pick(["0", "50", "-1", "x", "", "3600000", "3600001", "1e3"])
     : undefined;
   const query = queryOf(random, { topic: topic.sent, defer }), name = laterTopic(topic, query);
-  const length = random.chance(0.03) ? 0 : 1 + random.int(random.chance(0.05) ? MAX_MSG_SIZE * 2 : 30);
+  const length = lengthAround(random, MAX_MSG_SIZE);
   const outcome = length > MAX_MSG_SIZE
     ? "413 MSG_TOO_BIG"
     : length === 0
@@ -172,6 +180,11 @@ function textBatch(random: Random): string {
     const length = random.chance(0.03) ? MAX_MSG_SIZE + random.between(-1, 1) : random.int(30);
     return random.chance(0.5) ? "l".repeat(length) : anyBody(random, length);
   });
+  if (random.chance(0.04)) {
+    // As long as a body may be, or a byte longer or shorter.
+    const missing = MAX_BODY_SIZE + random.between(-1, 1) - lines.join("\n").length;
+    for (let left = missing; left > 0; left -= 101) lines.push("f".repeat(Math.min(100, left - 1)));
+  }
   return lines.join("\n") + (random.chance(0.5) ? "\n" : "");
 }
 

@@ -144,18 +144,38 @@ Deno.test("SnappyFrameReader.next() refuses what is no snappy stream", () => {
     [
       "a block that is too short",
       join(IDENTIFIER, chunk(0, join(checksum(data), lies))),
-      /uncompressed|checksum/,
+      /instead of 101/,
     ],
-    ["an empty block", join(IDENTIFIER, chunk(0, checksum(data))), /uncompressed/],
+    ["an empty block", join(IDENTIFIER, chunk(0, checksum(data))), /incomplete/],
+    [
+      "a literal of negative length, on which snappyjs would never end",
+      join(IDENTIFIER, chunk(0, join(checksum(data), unhex("05fcfaffffff00000000")))),
+      /literal of a block is too long/,
+    ],
+    [
+      "a literal that goes past the block",
+      join(IDENTIFIER, chunk(0, join(checksum(data), unhex("05106162")))),
+      /incomplete/,
+    ],
+    [
+      "a copy that is cut off",
+      join(IDENTIFIER, chunk(0, join(checksum(data), unhex("0500610e09")))),
+      /incomplete/,
+    ],
+    [
+      "a block that yields more than it claims",
+      join(IDENTIFIER, chunk(0, join(checksum(data), unhex("02006101010000")))),
+      /instead of 2/,
+    ],
     [
       "a block that claims 4 GiB",
       join(IDENTIFIER, chunk(0, join(checksum(data), unhex("ffffffff0f00")))),
-      /uncompressed/,
+      /too large/,
     ],
     [
       "a block that claims 65537 bytes",
       join(IDENTIFIER, chunk(0, join(checksum(data), unhex("81800400")))),
-      /uncompressed/,
+      /block of 65537 bytes, max is 65536/,
     ],
     [
       "a block that copies from before its start",
@@ -179,5 +199,19 @@ Deno.test("SnappyFrameReader.next() answers damaged streams with data or a Snapp
     } catch (cause) {
       assert.equal((cause as Error).name, "SnappyError");
     }
+  }
+});
+
+Deno.test("SnappyFrameReader.next() comes to an end on blocks of random elements", () => {
+  const random = new Random(6);
+  for (let i = 0; i < 20_000; i++) {
+    const block = sample(random, 1 + random.int(40), 256);
+    block[0] &= 0x7f;
+    // Long literals and copies with long offsets are what goes wrong.
+    for (let at = 1; at < block.length; at += 1 + random.int(6)) {
+      block[at] = random.pick([0xfc, 0xf8, 0x03, 0xff]);
+    }
+    const stream = join(IDENTIFIER, chunk(0, join(checksum(block), block)));
+    assert.throws(() => read(stream), { name: "SnappyError" });
   }
 });

@@ -168,3 +168,21 @@ Deno.test("nsqd says what it waited for when the deadline passes inside a body, 
     for (const answer of expected) assert.equal(await client.answer(), answer);
   }));
 });
+
+Deno.test("nsqd keeps heartbeat, message timeout and sample rate of the first IDENTIFY", async () => {
+  await using server = await startNsqd();
+  using client = await WireClient.open(server.tcpPort);
+  const first = identify('{"heartbeat_interval":1000,"msg_timeout":1000}');
+  const second = identify('{"heartbeat_interval":60000,"msg_timeout":60000,"sample_rate":1}');
+  assert.equal(await client.ask(first), "response OK");
+  assert.equal(await client.ask(second), "response OK");
+  assert.equal(await client.ask("SUB t c\n"), "response OK");
+  await client.send(bytes("RDY 1\n", withBody("PUB t", "x")));
+  const answers: string[] = [];
+  while (answers.filter((answer) => answer.includes("_heartbeat_")).length < 2) {
+    answers.push((await client.frame())!.text.slice(0, 11));
+    await client.send("NOP\n");
+  }
+  // The message times out a second after it came, and comes again: no sample was taken of it.
+  assert.ok(answers.length >= 5, answers.join());
+});
