@@ -210,9 +210,16 @@ export class Persistence implements Store {
       throw cause;
     }
     // A file that is free already is the cheapest next one, so it should be there when the log rolls.
-    if (this.log.files.length > 1) {
-      this.#health.guard("remove finished log files", () => this.log.reclaim(true));
-    }
+    if (this.log.files.length > 1) this.#reclaim(true);
+  }
+
+  /**
+   * Removes the files in which nothing is wanted. Positions go first, for they tell so: a start that finds messages
+   * unfinished and their file gone can only take them for lost.
+   */
+  #reclaim(keepSpare: boolean): void {
+    if (this.log.hasReclaimable) this.#health.guard("write positions", () => this.flushPositions());
+    this.#health.guard("remove finished log files", () => this.log.reclaim(keepSpare));
   }
 
   #syncInBackground(): void {
@@ -226,7 +233,7 @@ export class Persistence implements Store {
     this.#syncing = true;
     sync().then(() => {
       this.#health.worked(SYNC);
-      this.log.reclaim(!this.#isQuiet);
+      this.#reclaim(!this.#isQuiet);
     }).catch((cause: Error) => this.#health.failed(SYNC, cause)).finally(() => {
       this.#syncing = false;
     });
@@ -478,7 +485,7 @@ export class Persistence implements Store {
     this.#makeRoom();
     const isSyncDue = this.log.unsyncedBytes > 0 || this.log.isInsecure || this.#health.isFailing(SYNC);
     if (isSyncDue) this.#syncInBackground();
-    this.#health.guard("remove finished log files", () => this.log.reclaim(!this.#isQuiet));
+    this.#reclaim(!this.#isQuiet);
     this.compaction.run(this.#broker!).then(
       () => this.#health.worked("compact"),
       (cause: Error) => this.#health.failed("compact", cause),

@@ -4,7 +4,7 @@
  * V8 keeps a record of a few kilobytes for each collection until it is asked, and making it takes about 40 µs. So
  * counting begins when somebody first asks, and from then on somebody must ask again now and then.
  */
-import { GCProfiler } from "node:v8";
+import * as v8 from "node:v8";
 
 const NS_PER_SECOND = 1e9;
 /** Pauses that percentiles are taken over. */
@@ -23,7 +23,7 @@ export class GarbageCollection {
   readonly #recentSeconds = new Float64Array(RECENT_PAUSES);
   #runs = 0;
   #seconds = 0;
-  #profiler: GCProfiler | null = null;
+  #profiler: v8.GCProfiler | null = null;
 
   /** The figures of now; the first call begins to count. */
   figures(): GarbageCollectionFigures {
@@ -64,8 +64,10 @@ export class GarbageCollection {
   }
 }
 
-function startProfiler(): GCProfiler {
-  const profiler = new GCProfiler();
+/** Null where the runtime keeps no such records, as older ones do not: then nothing is counted. */
+function startProfiler(): v8.GCProfiler | null {
+  if (v8.GCProfiler === undefined) return null;
+  const profiler = new v8.GCProfiler();
   profiler.start();
   return profiler;
 }

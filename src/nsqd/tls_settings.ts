@@ -1,6 +1,6 @@
 /** Turns the `tls-*` options into what TLS servers are made from. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { getCACertificates } from "node:tls";
+import * as tls from "node:tls";
 import { StartupError } from "../log/startup_error.ts";
 import type { NsqdOptions } from "../options/nsqd_options.ts";
 
@@ -104,11 +104,16 @@ function serverOptions(options: NsqdOptions): TlsServerOptions {
   return {
     cert,
     key,
-    ...(isVerified ? { ca: roots ?? getCACertificates("system") } : {}),
+    ...(isVerified ? { ca: roots ?? systemRoots() } : {}),
     minVersion: options.tlsMinVersion === "tls1.3" ? "TLSv1.3" : "TLSv1.2",
     requestCert: policy !== "",
     rejectUnauthorized: isVerified,
   };
+}
+
+/** The roots of the machine; of the runtime, where that is too old to know them. */
+function systemRoots(): string[] {
+  return tls.getCACertificates === undefined ? [...tls.rootCertificates] : tls.getCACertificates("system");
 }
 
 function checkPair(cert: string, certPath: string, key: string, keyPath: string): void {

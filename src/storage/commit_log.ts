@@ -378,14 +378,23 @@ export class CommitLog {
     return this.#fileSystem.syncDirectory(this.#options.directory);
   }
 
+  #isReclaimable(file: LogFile): boolean {
+    if (file.liveBytes > 0 || file === this.#current || file === this.#kept || !file.finished) return false;
+    return file.kind === "kept" || file.number < this.#safeNumber;
+  }
+
+  /** True when `reclaim` would remove something. */
+  get hasReclaimable(): boolean {
+    return this.files.some((file) => this.#isReclaimable(file));
+  }
+
   /** Removes the files in which nothing is wanted; `keepSpare` allows one of them to be kept for reuse. */
   reclaim(keepSpare: boolean): void {
     const { files } = this;
     for (let i = files.length - 1; i >= 0; i--) {
       const file = files[i];
       if (file === this.#kept && file.liveBytes === 0 && !keepSpare) this.#finishKept(file);
-      if (file.liveBytes > 0 || file === this.#current || file === this.#kept || !file.finished) continue;
-      if (file.kind === "log" && file.number >= this.#safeNumber) continue;
+      if (!this.#isReclaimable(file)) continue;
       // Not synced perhaps, but nothing in it is wanted: its bytes need never reach the disk.
       this.#unsynced = this.#unsynced.filter((unsynced) => unsynced !== file);
       files.splice(i, 1);
