@@ -1,11 +1,14 @@
 /** A transport as the Node stream that `node:tls` wants below it. */
-import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import { type Transport, writeAll } from "./transport.ts";
 
 /** What an idle connection holds to read into; a full buffer asks for the large one next. */
 const IDLE_BUFFER_BYTES = 2048;
 const BUSY_BUFFER_BYTES = 65_536;
+/** Records of one write are joined in one of these, which all connections share: it is given back after. */
+const JOIN_BUFFER_BYTES = 131_072;
+const MAX_FREE_JOIN_BUFFERS = 4;
+const freeJoinBuffers: Uint8Array<ArrayBuffer>[] = [];
 
 /**
  * TLS takes all that it can get, whoever reads it, and keeps it. So nothing is read while `isFull` says that it
@@ -79,7 +82,27 @@ export class TransportDuplex extends Duplex {
 
   /** TLS records come in small pieces; one write takes all that are there. */
   override _writev(chunks: { chunk: Uint8Array }[], done: (error?: Error | null) => void): void {
-    writeAll(this.#transport, Buffer.concat(chunks.map(({ chunk }) => chunk))).then(() => done(), done);
+    const byteCount = chunks.reduce((sum, { chunk }) => sum + chunk.length, 0);
+    const isShared = byteCount <= JOIN_BUFFER_BYTES;
+    const joined = isShared
+      ? freeJoinBuffers.pop() ?? new Uint8Array(JOIN_BUFFER_BYTES)
+      : new Uint8Array(byteCount);
+    let at = 0;
+    for (const { chunk } of chunks) {
+      joined.set(chunk, at);
+      at += chunk.length;
+    }
+    const giveBack = () => {
+      if (isShared && freeJoinBuffers.length < MAX_FREE_JOIN_BUFFERS) freeJoinBuffers.push(joined);
+    };
+    writeAll(this.#transport, joined.subarray(0, byteCount)).then(
+      () => {
+        giveBack();
+        done();
+      },
+      // A write that failed may still be under way somewhere below: its buffer is not used again.
+      done,
+    );
   }
 
   override _final(done: (error?: Error | null) => void): void {
