@@ -241,3 +241,18 @@ test("A sampled consumer is sent its share, and the rest is finished for the cha
   topic.trim();
   assert.equal(f.pool.lentBytes, 0);
 });
+
+test("Topic.trim() is to be tried again until all of the last segment is finished, then lets it go", (f) => {
+  const topic = f.broker.topic("orders", false), channel = topic.channel("archive", false);
+  assert.equal(topic.trim(), true, "there is nothing");
+  topic.setPaused(true);
+  f.publish(topic, 2);
+  assert.equal(topic.trim(), false, "nothing is released");
+  topic.setPaused(false);
+  const consumer = f.consumer(channel, 2500), [first, second] = f.deliveredTo(consumer);
+  channel.finish(consumer.subscription, second);
+  assert.equal(topic.trim(), false, "one is in flight");
+  channel.finish(consumer.subscription, first);
+  assert.equal(topic.trim(), true);
+  assert.deepEqual([topic.first, f.pool.lentBytes], [null, 0]);
+});
