@@ -71,6 +71,8 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
   #onWritten: (() => void) | null = null;
   #greeted = false;
   #identified = false;
+  /** Where the server keeps when to call `check` next. */
+  checkSlot = -1;
   /** As of the first IDENTIFY, whatever later ones say. */
   #heartbeatIntervalMs: number;
   #msgTimeoutMs: number;
@@ -212,6 +214,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
   #armReadDeadline(): void {
     const intervalMs = this.settings.heartbeatIntervalMs;
     this.#readDeadlineMs = intervalMs > 0 ? this.host.broker.nowMs + 2 * intervalMs : Infinity;
+    this.host.checkBy(this.checkSlot, this.#readDeadlineMs);
   }
 
   #refuse(error: errors.ClientError): void {
@@ -232,7 +235,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
     this.#leaveChannel();
     if (this.#readPaused) this.#read();
     this.#readPaused = false;
-    this.#readDeadlineMs = this.host.broker.monotonicMs() + LINGER_MS;
+    this.endsWithin(LINGER_MS);
     this.#markOutput();
   }
 
@@ -467,6 +470,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
       this.#sampleRate = settings.sampleRate;
       const intervalMs = this.#heartbeatIntervalMs = settings.heartbeatIntervalMs;
       this.#heartbeatAtMs = intervalMs > 0 ? this.host.broker.nowMs + intervalMs : Infinity;
+      this.host.checkBy(this.checkSlot, this.#heartbeatAtMs);
     }
     this.#armReadDeadline();
     this.respond(encodeIdentifyResponse(settings, limits));
@@ -507,8 +511,9 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
     return this.#reader.takeMagic(this.#reader.unread)!;
   }
 
-  handshakeBegins(limitMs: number): void {
+  endsWithin(limitMs: number): void {
     this.#readDeadlineMs = this.host.broker.monotonicMs() + limitMs;
+    this.host.checkBy(this.checkSlot, this.#readDeadlineMs);
   }
 
   changeTransport(transport: Transport, session: TlsSession | null): void {
@@ -542,16 +547,18 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
   // ---- time and end -------------------------------------------------------------------------
 
   /** Sends a heartbeat when one is due and ends the connection when its client has been silent too long. */
-  tick(nowMs: number): void {
-    if (nowMs >= this.#readDeadlineMs) return this.#missedDeadline();
-    const intervalMs = this.#heartbeatIntervalMs;
-    if (this.#output.writing && intervalMs > 0 && nowMs - this.#output.progressMs > intervalMs) {
-      return this.end("it takes no bytes");
+  check(nowMs: number): number {
+    const intervalMs = this.#heartbeatIntervalMs, output = this.#output;
+    if (nowMs >= this.#readDeadlineMs) this.#missedDeadline();
+    else if (output.writing && intervalMs > 0 && nowMs - output.progressMs > intervalMs) {
+      this.end("it takes no bytes");
+    } else if (nowMs >= this.#heartbeatAtMs && !this.#lingering && this.#upgrade === null) {
+      this.#heartbeatAtMs = intervalMs > 0 ? Math.max(nowMs, this.#heartbeatAtMs + intervalMs) : Infinity;
+      output.response(HEARTBEAT);
+      this.#markOutput();
     }
-    if (nowMs < this.#heartbeatAtMs || this.#lingering || this.#upgrade !== null) return;
-    this.#heartbeatAtMs = intervalMs > 0 ? Math.max(nowMs, this.#heartbeatAtMs + intervalMs) : Infinity;
-    this.#output.response(HEARTBEAT);
-    this.#markOutput();
+    if (this.#lingering || this.#upgrade !== null || output.writing) return nowMs;
+    return Math.min(this.#readDeadlineMs, this.#heartbeatAtMs);
   }
 
   #missedDeadline(): void {

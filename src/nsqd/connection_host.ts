@@ -30,5 +30,7 @@ export interface ConnectionHost {
   readonly topology: Topology | null;
   /** Null without a certificate. */
   readonly tls: TlsSettings | null;
+  /** Has `check` of the connection called at `timeMs` at the latest. */
+  checkBy(slot: number, timeMs: number): void;
   connectionEnded(connection: Connection): void;
 }

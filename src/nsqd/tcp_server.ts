@@ -1,11 +1,12 @@
 /**
  * The TCP listener: accepts connections, and looks after their heartbeats and deadlines.
  *
- * One timer serves all connections: ten thousand idle ones cost a comparison each ten times a second.
+ * One timer serves all connections (see `check_times.ts`).
  */
 import type { Broker } from "../broker/broker.ts";
 import { remoteAddressOf } from "../http/request_log.ts";
 import { BufferPool } from "../buffers/buffer_pool.ts";
+import { CheckTimes } from "./check_times.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 
@@ -14,7 +15,7 @@ const TICK_MS = 100;
 /** Bytes of read and write buffers kept for reuse. */
 const MAX_IDLE_BUFFER_BYTES = 16 << 20;
 
-export type TcpServerSettings = Omit<ConnectionHost, "broker" | "pool" | "connectionEnded">;
+export type TcpServerSettings = Omit<ConnectionHost, "broker" | "pool" | "checkBy" | "connectionEnded">;
 
 /** What may change while connections are open. */
 export type ConnectionLimits = Pick<
@@ -36,6 +37,7 @@ export class TcpServer {
   /** Connections since the start. */
   acceptedCount = 0;
   readonly #host: ConnectionHost;
+  readonly #checkTimes = new CheckTimes<Connection>();
   readonly #listener: Deno.Listener;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -48,7 +50,10 @@ export class TcpServer {
       ...settings,
       broker,
       pool: new BufferPool(MAX_IDLE_BUFFER_BYTES),
-      connectionEnded: (connection) => this.connections.delete(connection),
+      checkBy: (slot, timeMs) => this.#checkTimes.lower(slot, timeMs),
+      connectionEnded: (connection) => {
+        if (this.connections.delete(connection)) this.#checkTimes.remove(connection.checkSlot);
+      },
     };
     this.ended = this.#accept();
   }
@@ -79,6 +84,7 @@ export class TcpServer {
     if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
     const connection = new Connection(this.#host, conn, address, remoteAddressOf(conn.localAddr));
     this.connections.add(connection);
+    connection.checkSlot = this.#checkTimes.add(connection);
     this.acceptedCount++;
     connection.start();
     if (this.#timer === undefined) this.#schedule();
@@ -92,7 +98,7 @@ export class TcpServer {
     this.#timer = undefined;
     this.#host.broker.beginTurn();
     const nowMs = performance.now();
-    for (const connection of this.connections) connection.tick(nowMs);
+    this.#checkTimes.run(nowMs);
     if (this.connections.size > 0 && !this.#closed) this.#schedule();
   }
 

@@ -18,8 +18,8 @@ export interface UpgradeOwner {
   written(): Promise<void>;
   /** Takes what was read of the old stream and not run. */
   takeUnread(): Uint8Array;
-  /** A TLS handshake begins, for which there is so much time. */
-  handshakeBegins(limitMs: number): void;
+  /** A TLS handshake begins: the connection ends unless it is done in so many ms. */
+  endsWithin(limitMs: number): void;
   /** What is staged from now on goes through `transport`; stages an OK. */
   changeTransport(transport: Transport, session: TlsSession | null): void;
   /** Commands are run again. */
@@ -67,7 +67,7 @@ export class Upgrade {
     const unread = owner.takeUnread();
     if (unread.length > 0) this.#transport = new PrefixedTransport(this.#transport, unread);
     if (to.tlsV1 && !from.tlsV1) {
-      owner.handshakeBegins(HANDSHAKE_MS);
+      owner.endsWithin(HANDSHAKE_MS);
       this.#handshake = new TlsHandshake(this.#transport, tls!);
       const session = await this.#handshake.session;
       this.#handshake = null;

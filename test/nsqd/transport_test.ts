@@ -91,7 +91,7 @@ Deno.test("Upgrade.timedOut() ends a handshake that does not come, with its caus
   const owner: UpgradeOwner = {
     written: () => Promise.resolve(),
     takeUnread: () => new Uint8Array(0),
-    handshakeBegins(ms) {
+    endsWithin(ms) {
       limitMs = ms;
       begun.resolve();
     },
