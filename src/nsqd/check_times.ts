@@ -12,6 +12,8 @@ export interface Checked {
 }
 
 const FIRST_SLOTS = 64;
+/** The slot of a subject that is not in: to lower its time does nothing. */
+export const NO_SLOT = -1;
 
 export class CheckTimes<T extends Checked> {
   #times = new Float64Array(FIRST_SLOTS);

@@ -20,10 +20,12 @@ import {
   negotiateIdentify,
   parseIdentify,
 } from "../protocol/identify.ts";
+import { peerHost } from "../options/address.ts";
 import { isEphemeral, isValidNameBytes } from "../protocol/names.ts";
 import { type Buffer, wrapBuffer } from "../buffers/buffer_pool.ts";
 import type { Segment } from "../storage/segment.ts";
 import { type AuthOwner, ConnectionAuth } from "./auth/connection_auth.ts";
+import { NO_SLOT } from "./check_times.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 import { Output, type OutputOwner } from "./output.ts";
 import { answerMessage, messageFailed, readyCount } from "./message_commands.ts";
@@ -72,7 +74,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
   #greeted = false;
   #identified = false;
   /** Where the server keeps when to call `check` next. */
-  checkSlot = -1;
+  checkSlot = NO_SLOT;
   /** As of the first IDENTIFY, whatever later ones say. */
   #heartbeatIntervalMs: number;
   #msgTimeoutMs: number;
@@ -96,7 +98,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
     this.remoteAddress = remoteAddress;
     this.#localAddress = localAddress;
     this.#needsTls = host.tls !== null && host.tls.required !== "no";
-    this.settings = initialIdentifySettings(host.identifyLimits, hostOf(remoteAddress));
+    this.settings = initialIdentifySettings(host.identifyLimits, peerHost(remoteAddress));
     this.#reader = new CommandReader(this, host.pool, host, host.nodeId);
     this.#output = new Output(transport, host.pool, this);
     this.#publisher = new Publisher(host);
@@ -488,7 +490,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
 
   authSubject(): ReturnType<AuthOwner["authSubject"]> {
     return {
-      remoteIp: hostOf(this.remoteAddress),
+      remoteIp: peerHost(this.remoteAddress),
       tls: this.tls !== null,
       commonName: this.tls?.commonName ?? "",
     };
@@ -592,9 +594,4 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
     this.#transport.close();
     this.host.connectionEnded(this);
   }
-}
-
-/** Without the port; empty on a Unix socket. */
-function hostOf(remoteAddress: string): string {
-  return remoteAddress.slice(0, Math.max(0, remoteAddress.lastIndexOf(":"))).replace(/^\[(.*)\]$/, "$1");
 }

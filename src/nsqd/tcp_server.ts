@@ -6,7 +6,7 @@
 import type { Broker } from "../broker/broker.ts";
 import { remoteAddressOf } from "../http/request_log.ts";
 import { BufferPool } from "../buffers/buffer_pool.ts";
-import { CheckTimes } from "./check_times.ts";
+import { CheckTimes, NO_SLOT } from "./check_times.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
 
@@ -52,7 +52,10 @@ export class TcpServer {
       pool: new BufferPool(MAX_IDLE_BUFFER_BYTES),
       checkBy: (slot, timeMs) => this.#checkTimes.lower(slot, timeMs),
       connectionEnded: (connection) => {
-        if (this.connections.delete(connection)) this.#checkTimes.remove(connection.checkSlot);
+        if (!this.connections.delete(connection)) return;
+        this.#checkTimes.remove(connection.checkSlot);
+        // It may still be in the middle of a command; its slot is another's from now on.
+        connection.checkSlot = NO_SLOT;
       },
     };
     this.ended = this.#accept();

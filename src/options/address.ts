@@ -40,3 +40,8 @@ function hostOf(text: string): string | null {
 export function formatAddress(hostname: string, port: number): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
+
+/** The host of a peer's `ip:port`, without brackets; empty on a Unix socket. */
+export function peerHost(remoteAddress: string): string {
+  return remoteAddress.slice(0, Math.max(0, remoteAddress.lastIndexOf(":"))).replace(/^\[(.*)\]$/, "$1");
+}

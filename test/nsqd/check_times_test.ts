@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CheckTimes } from "../../src/nsqd/check_times.ts";
+import { CheckTimes, NO_SLOT } from "../../src/nsqd/check_times.ts";
 import { Random } from "../support/random.ts";
 
 /** Counts its checks, and asks for the next at `nextMs`. */
@@ -57,4 +57,12 @@ Deno.test("CheckTimes keeps those apart that leave, also during their check, and
     }
   }
   assert.ok(left > 20 && present.size > 20, `${left} left, ${present.size} stayed`);
+});
+
+Deno.test("CheckTimes.lower() of one that is not in any more does nothing", () => {
+  const times = new CheckTimes<Subject>(), subject = new Subject();
+  times.remove(times.add(subject));
+  times.lower(NO_SLOT, 1);
+  times.run(10);
+  assert.deepEqual(subject.checkedAtMs, []);
 });
