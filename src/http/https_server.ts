@@ -11,22 +11,25 @@ import { exchange } from "./node_exchange.ts";
 import type { Handler } from "./router.ts";
 import { GRACE_MS, type HttpServer } from "./server.ts";
 
-/** How connections are encrypted, and whose are taken. */
-export interface HttpsSettings {
-  /** PEM. */
+/** What `node:tls` and `node:https` servers want. */
+export interface TlsServerOptions {
+  /** PEM; the certificate of this node comes first. */
   readonly cert: string;
   /** PEM. */
   readonly key: string;
+  /** Roots for the certificates of clients, PEM. */
   readonly ca?: string | string[];
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  /** Clients are asked for a certificate. */
   readonly requestCert: boolean;
+  /** A client is refused during the handshake when its certificate is missing or not by one of `ca`. */
   readonly rejectUnauthorized: boolean;
 }
 
 /** A server whose certificates can be renewed. */
 export interface HttpsListener extends HttpServer {
   /** Takes certificate, key and roots for the connections from now on. */
-  renew(settings: HttpsSettings): void;
+  renew(settings: TlsServerOptions): void;
 }
 
 /** The first byte of a TLS connection. */
@@ -42,7 +45,7 @@ const NOT_TLS = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to 
  */
 export async function serveHttps(
   address: string,
-  settings: HttpsSettings,
+  settings: TlsServerOptions,
   admits: (socket: TLSSocket) => boolean,
   handler: Handler,
 ): Promise<HttpsListener> {
@@ -92,7 +95,7 @@ function peerOf({ remoteAddress, remotePort }: Socket): string {
 type Answer = (handler: Handler) => Promise<void>;
 
 function createSecured(
-  settings: HttpsSettings,
+  settings: TlsServerOptions,
   admits: (socket: TLSSocket) => boolean,
   onRequest: (socket: TLSSocket, answer: Answer) => Promise<void>,
 ): HttpsServer {

@@ -1,23 +1,9 @@
 /** Turns the `tls-*` options into what TLS servers are made from. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
+import type { TlsServerOptions } from "../http/https_server.ts";
 import { StartupError } from "../log/startup_error.ts";
 import type { NsqdOptions } from "../options/nsqd_options.ts";
-
-/** What `node:tls` and `node:https` servers want. */
-export interface TlsServerOptions {
-  /** PEM; the certificate of this node comes first. */
-  readonly cert: string;
-  /** PEM. */
-  readonly key: string;
-  /** Roots for the certificates of clients, PEM. */
-  readonly ca?: string | string[];
-  readonly minVersion: "TLSv1.2" | "TLSv1.3";
-  /** Clients are asked for a certificate. */
-  readonly requestCert: boolean;
-  /** A client is refused during the handshake when its certificate is missing or not by one of `ca`. */
-  readonly rejectUnauthorized: boolean;
-}
 
 /** How connections are to be encrypted. */
 export interface TlsSettings {

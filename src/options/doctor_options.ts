@@ -1,15 +1,9 @@
 /** The options of `nsq doctor`. Their meaning stands here and nowhere else. */
 import type { OptionTable, OptionValues } from "./option.ts";
+import { versionOption } from "./server_options.ts";
 
 export const doctorOptions = [
-  {
-    name: "version",
-    configKey: null,
-    group: "General",
-    kind: "bool",
-    default: false,
-    help: "Print the version and exit",
-  },
+  versionOption,
   {
     name: "timeout",
     configKey: null,

@@ -3,15 +3,18 @@ import { logFormats } from "../log/line_format.ts";
 import { logLevels } from "../log/logger.ts";
 import type { OptionTable } from "./option.ts";
 
+/** Of every program. */
+export const versionOption = {
+  name: "version",
+  configKey: null,
+  group: "General",
+  kind: "bool",
+  default: false,
+  help: "Print the version and exit",
+} as const;
+
 export const serverOptions = [
-  {
-    name: "version",
-    configKey: null,
-    group: "General",
-    kind: "bool",
-    default: false,
-    help: "Print the version and exit",
-  },
+  versionOption,
   {
     name: "config",
     configKey: null,

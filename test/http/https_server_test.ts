@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { HttpError } from "../../src/http/errors.ts";
-import { type HttpsSettings, serveHttps } from "../../src/http/https_server.ts";
+import { serveHttps, type TlsServerOptions } from "../../src/http/https_server.ts";
 import { readBody } from "../../src/http/body.ts";
 import { createApp, type Route } from "../../src/http/router.ts";
 import { Logger } from "../../src/log/logger.ts";
 import { certificate, connectTls, readUntil, sendTls } from "./raw_https.ts";
 
-const SETTINGS: HttpsSettings = {
+const SETTINGS: TlsServerOptions = {
   cert: certificate("server"),
   key: certificate("server_key"),
   minVersion: "TLSv1.2",
@@ -34,7 +34,7 @@ interface TestHttps extends AsyncDisposable {
   shutdown(graceMs?: number): Promise<void>;
 }
 
-async function startHttps(settings: Partial<HttpsSettings> = {}, routes = ROUTES): Promise<TestHttps> {
+async function startHttps(settings: Partial<TlsServerOptions> = {}, routes = ROUTES): Promise<TestHttps> {
   const lines: string[] = [];
   const app = createApp(routes, { logger: new Logger("info", "", (line) => lines.push(line)) });
   const server = await serveHttps("127.0.0.1:0", { ...SETTINGS, ...settings }, () => true, app);
