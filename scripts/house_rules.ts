@@ -13,11 +13,12 @@ export interface TextFile {
 
 /** Folders and single files of `src/` by layer, the lowest first. A file imports its own layer and those below. */
 const LAYERS: readonly (readonly string[])[] = [
-  ["options", "clock", "log", "version", "buffers", "metrics"],
-  ["protocol"],
-  ["storage"],
+  ["options", "clock", "log", "version", "buffers", "metrics", "net"],
+  ["protocol", "api"],
+  ["storage", "transport"],
   ["broker", "client", "http"],
-  ["nsqd", "lookupd", "admin", "tools"],
+  ["durability", "cluster"],
+  ["nsqd", "lookupd", "admin", "tools", "packaging"],
   ["cli"],
 ];
 const MAX_SOURCE_LINES = 600;

@@ -5,7 +5,7 @@
 import { doctorOptions } from "../options/doctor_options.ts";
 import { resolveOptions } from "../options/merge.ts";
 import { buildInfo } from "../version.ts";
-import { type CheckResult, counted, runChecks } from "./doctor_checks.ts";
+import { type CheckResult, counted, runChecks } from "../cluster/doctor_checks.ts";
 
 const program = {
   name: "nsq doctor",

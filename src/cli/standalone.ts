@@ -1,6 +1,6 @@
 /** The subcommand `standalone`: nsqd and lookupd in one process, for development and small installations. */
 import type { Logger } from "../log/logger.ts";
-import { formatAddress, parseAddress } from "../options/address.ts";
+import { formatAddress, parseAddress } from "../net/address.ts";
 import type { LookupdOptions } from "../options/lookupd_options.ts";
 import {
   lookupdLogPrefix,

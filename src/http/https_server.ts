@@ -5,26 +5,12 @@
 import { createServer, type Server as HttpsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { formatAddress } from "../options/address.ts";
-import { listenNode } from "./listen.ts";
+import { formatAddress } from "../net/address.ts";
+import { listenNode } from "../net/listen.ts";
+import type { TlsServerOptions } from "../net/tls_settings.ts";
 import { exchange } from "./node_exchange.ts";
 import type { Handler } from "./router.ts";
 import { GRACE_MS, type HttpServer } from "./server.ts";
-
-/** What `node:tls` and `node:https` servers want. */
-export interface TlsServerOptions {
-  /** PEM; the certificate of this node comes first. */
-  readonly cert: string;
-  /** PEM. */
-  readonly key: string;
-  /** Roots for the certificates of clients, PEM. */
-  readonly ca?: string | string[];
-  readonly minVersion: "TLSv1.2" | "TLSv1.3";
-  /** Clients are asked for a certificate. */
-  readonly requestCert: boolean;
-  /** A client is refused during the handshake when its certificate is missing or not by one of `ca`. */
-  readonly rejectUnauthorized: boolean;
-}
 
 /** A server whose certificates can be renewed. */
 export interface HttpsListener extends HttpServer {

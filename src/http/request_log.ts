@@ -1,6 +1,6 @@
 /** The access log: one line for each request, at level INFO. */
 import type { Logger } from "../log/logger.ts";
-import { formatAddress } from "../options/address.ts";
+import { formatAddress } from "../net/address.ts";
 import { formatDuration } from "../options/duration.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** Listens for HTTP, and stops in order. */
 import { internalError } from "./errors.ts";
-import { boundAddress, boundPort, open } from "./listen.ts";
+import { boundAddress, boundPort, open } from "../net/listen.ts";
 import { respondError } from "./respond.ts";
 import type { Handler } from "./router.ts";
 

@@ -8,7 +8,7 @@
 import { systemClock } from "../clock/clock.ts";
 import { createApp } from "../http/router.ts";
 import { endProfiles } from "../http/debug/routes.ts";
-import { boundAddress, boundPort, listen, removeAbandonedSocket } from "../http/listen.ts";
+import { boundAddress, boundPort, listen, removeAbandonedSocket } from "../net/listen.ts";
 import { serve } from "../http/server.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";

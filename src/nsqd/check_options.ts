@@ -9,7 +9,7 @@ import {
 } from "../options/check_values.ts";
 import type { NsqdOptions } from "../options/nsqd_options.ts";
 import { Authenticator } from "./auth/authenticator.ts";
-import { loadRootCertificates, loadTlsSettings } from "./tls_settings.ts";
+import { loadRootCertificates, loadTlsSettings } from "../net/tls_settings.ts";
 
 /** One line for each problem. @param others addresses that the same process listens on besides */
 export function checkNsqdOptions(options: NsqdOptions, others: readonly ListenAddress[] = []): string[] {

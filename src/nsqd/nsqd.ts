@@ -5,13 +5,13 @@
  * the running group finish and its answers go out, end the connections, put everything on the disk.
  */
 import { Broker } from "../broker/broker.ts";
-import { loadMetadata, MetadataWriter } from "../broker/metadata.ts";
-import { Persistence } from "../broker/persistence.ts";
+import { loadMetadata, MetadataWriter } from "../durability/metadata.ts";
+import { Persistence } from "../durability/persistence.ts";
 import type { Topology } from "../broker/place.ts";
-import { restore } from "../broker/restore.ts";
-import { takeOver } from "../broker/take_over.ts";
+import { restore } from "../durability/restore.ts";
+import { takeOver } from "../durability/take_over/take_over.ts";
 import { systemClock } from "../clock/clock.ts";
-import { boundAddress, listen, removeAbandonedSocket } from "../http/listen.ts";
+import { boundAddress, listen, removeAbandonedSocket } from "../net/listen.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
 import { ProcessMonitor } from "../metrics/process_monitor.ts";
@@ -23,12 +23,12 @@ import { denoFileSystem, type FileSystem } from "../storage/file_system.ts";
 import { buildInfo, version } from "../version.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { DataPathLock } from "./data_path_lock.ts";
-import { joinLookupds } from "./discovery.ts";
-import { startHttp } from "./http_start.ts";
-import { startStatsd } from "./statsd_start.ts";
-import { type ConnectionLimits, TcpServer } from "./tcp_server.ts";
-import { renewTlsSettings } from "./tls_renewal.ts";
-import { loadTlsSettings } from "./tls_settings.ts";
+import { joinLookupds } from "./lookup/discovery.ts";
+import { startHttp } from "./http/start.ts";
+import { startStatsd } from "./stats/statsd_start.ts";
+import { type ConnectionLimits, TcpServer } from "./tcp/tcp_server.ts";
+import { renewTlsSettings } from "./tls/tls_renewal.ts";
+import { loadTlsSettings } from "../net/tls_settings.ts";
 
 /** A running nsqd. */
 export interface RunningNsqd {

@@ -1,6 +1,6 @@
 /** What can be said of addresses and paths in options without using them, for `--check-config`. */
 import { StartupError } from "../log/startup_error.ts";
-import { type Address, parseAddress } from "./address.ts";
+import { type Address, parseAddress } from "../net/address.ts";
 
 /** An address to listen on; `flag` is the name of its option. */
 export interface ListenAddress {

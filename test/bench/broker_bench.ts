@@ -6,7 +6,7 @@ import type { Topic } from "../../src/broker/topic.ts";
 import { BufferPool, wrapBuffer } from "../../src/buffers/buffer_pool.ts";
 import { systemClock } from "../../src/clock/clock.ts";
 import { encodeJson } from "../../src/http/respond.ts";
-import { collectStats } from "../../src/nsqd/stats.ts";
+import { collectStats } from "../../src/nsqd/stats/stats.ts";
 import type { Segment } from "../../src/storage/segment.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import { publishCommand } from "./load_client.ts";

@@ -15,7 +15,7 @@ import {
   RECORD_OVERHEAD,
 } from "../../src/protocol/message.ts";
 
-import type { Transport } from "../../src/nsqd/transport/transport.ts";
+import type { Transport } from "../../src/transport/transport.ts";
 import { openStream, type StreamName } from "./stream.ts";
 
 const READ_BYTES = 256 * 1024;

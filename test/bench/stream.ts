@@ -1,10 +1,10 @@
 /** The client's side of what a connection is upgraded to, for the load generator. */
 import { fileURLToPath } from "node:url";
 import { constants, deflateRawSync } from "node:zlib";
-import { DeflateTransport } from "../../src/nsqd/transport/deflate_transport.ts";
+import { DeflateTransport } from "../../src/transport/deflate_transport.ts";
 import { SnappyFrameWriter } from "../../src/protocol/snappy_frames.ts";
-import { SnappyTransport } from "../../src/nsqd/transport/snappy_transport.ts";
-import { type Transport, writeAll } from "../../src/nsqd/transport/transport.ts";
+import { SnappyTransport } from "../../src/transport/snappy_transport.ts";
+import { type Transport, writeAll } from "../../src/transport/transport.ts";
 
 /** What a client asks for in IDENTIFY, by the name of the stream. */
 const WISHES = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { formatReport, run } from "../../src/cli/doctor.ts";
-import { type CheckResult, runChecks } from "../../src/cli/doctor_checks.ts";
+import { type CheckResult, runChecks } from "../../src/cluster/doctor_checks.ts";
 
 /** What a node announces, and what answers on its ports. */
 interface FakeNode {

@@ -1,6 +1,6 @@
 /** What `nsq doctor` says about a standalone on another machine, which a network namespace stands for. */
 import assert from "node:assert/strict";
-import { runChecks } from "../../src/cli/doctor_checks.ts";
+import { runChecks } from "../../src/cluster/doctor_checks.ts";
 import { ProgramProcess, until } from "../support/program_process.ts";
 import { createPartition } from "./partition.ts";
 

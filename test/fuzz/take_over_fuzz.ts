@@ -3,7 +3,7 @@
  * moves the files aside, and its next start finds what it took.
  */
 import assert from "node:assert/strict";
-import { takeOver } from "../../src/broker/take_over.ts";
+import { takeOver } from "../../src/durability/take_over/take_over.ts";
 import { Logger } from "../../src/log/logger.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { MemoryFileSystem } from "../support/memory_file_system.ts";

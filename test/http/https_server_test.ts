@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { HttpError } from "../../src/http/errors.ts";
-import { serveHttps, type TlsServerOptions } from "../../src/http/https_server.ts";
+import { serveHttps } from "../../src/http/https_server.ts";
+import type { TlsServerOptions } from "../../src/net/tls_settings.ts";
 import { readBody } from "../../src/http/body.ts";
 import { createApp, type Route } from "../../src/http/router.ts";
 import { Logger } from "../../src/log/logger.ts";

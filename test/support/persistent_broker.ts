@@ -1,8 +1,8 @@
 /** A broker on files in memory, which can be stopped, killed and cut off from power, and started again. */
 import { Broker } from "../../src/broker/broker.ts";
-import { loadMetadata, MetadataWriter } from "../../src/broker/metadata.ts";
-import { Persistence } from "../../src/broker/persistence.ts";
-import { restore } from "../../src/broker/restore.ts";
+import { loadMetadata, MetadataWriter } from "../../src/durability/metadata.ts";
+import { Persistence } from "../../src/durability/persistence.ts";
+import { restore } from "../../src/durability/restore.ts";
 import type { Durability } from "../../src/broker/store.ts";
 import { BufferPool } from "../../src/buffers/buffer_pool.ts";
 import { Logger } from "../../src/log/logger.ts";

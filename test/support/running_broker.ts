@@ -1,17 +1,17 @@
 /** A broker with everything real around it: its log in a fresh directory, TCP and HTTP on free ports. */
 import { Broker } from "../../src/broker/broker.ts";
-import { loadMetadata, MetadataWriter } from "../../src/broker/metadata.ts";
-import { Persistence } from "../../src/broker/persistence.ts";
-import { restore } from "../../src/broker/restore.ts";
+import { loadMetadata, MetadataWriter } from "../../src/durability/metadata.ts";
+import { Persistence } from "../../src/durability/persistence.ts";
+import { restore } from "../../src/durability/restore.ts";
 import type { Durability } from "../../src/broker/store.ts";
 import { BufferPool } from "../../src/buffers/buffer_pool.ts";
 import { systemClock } from "../../src/clock/clock.ts";
 import { type HttpServer, serve } from "../../src/http/server.ts";
 import { ProcessMonitor } from "../../src/metrics/process_monitor.ts";
 import { Logger } from "../../src/log/logger.ts";
-import { createNsqdApp, type NsqdHttpOptions } from "../../src/nsqd/http.ts";
-import { Readiness } from "../../src/nsqd/readiness.ts";
-import { TcpServer } from "../../src/nsqd/tcp_server.ts";
+import { createNsqdApp, type NsqdHttpOptions } from "../../src/nsqd/http/routes.ts";
+import { Readiness } from "../../src/nsqd/http/readiness.ts";
+import { TcpServer } from "../../src/nsqd/tcp/tcp_server.ts";
 import { denoFileSystem, type FileSystem } from "../../src/storage/file_system.ts";
 import { version } from "../../src/version.ts";
 

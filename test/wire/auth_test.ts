@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { allowAll, type AuthReply, AuthServer, reply } from "../support/auth_server.ts";
 import { startNsqd, type TestNsqd } from "../support/running_nsqd.ts";
 import { until } from "./observe.ts";
-import { DeflateTransport } from "../../src/nsqd/transport/deflate_transport.ts";
+import { DeflateTransport } from "../../src/transport/deflate_transport.ts";
 import { identify, openUpgraded, pem, TLS_FLAGS } from "./upgrade_client.ts";
 import { bytes, mpub, WireClient, withBody } from "./wire_client.ts";
 

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
-import { DeflateTransport } from "../../src/nsqd/transport/deflate_transport.ts";
-import { PulledStream } from "../../src/nsqd/transport/pulled_stream.ts";
-import { SnappyTransport } from "../../src/nsqd/transport/snappy_transport.ts";
-import { TransportDuplex } from "../../src/nsqd/transport/transport_duplex.ts";
+import { DeflateTransport } from "../../src/transport/deflate_transport.ts";
+import { PulledStream } from "../../src/transport/pulled_stream.ts";
+import { SnappyTransport } from "../../src/transport/snappy_transport.ts";
+import { TransportDuplex } from "../../src/transport/transport_duplex.ts";
 import { type Stream, WireClient, withBody } from "./wire_client.ts";
 
 const folder = fileURLToPath(new URL("../support/certificates/", import.meta.url));

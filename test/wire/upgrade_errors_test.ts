@@ -1,7 +1,7 @@
 /** Upgrades that are not granted, fail, or are abused; and the bytes of those that succeed. */
 import assert from "node:assert/strict";
 import { constants, createDeflateRaw, inflateRawSync } from "node:zlib";
-import { DeflateTransport } from "../../src/nsqd/transport/deflate_transport.ts";
+import { DeflateTransport } from "../../src/transport/deflate_transport.ts";
 import { startNsqd, type TestNsqd } from "../support/running_nsqd.ts";
 import { channelStats, topicNames, until } from "./observe.ts";
 import { identify, negotiate, openUpgraded, pem, pemPath, startTls, TLS_FLAGS } from "./upgrade_client.ts";

@@ -1,5 +1,5 @@
 /** A raw connection to nsqd for transcripts: bytes out, frames in. */
-import { PrefixedTransport } from "../../src/nsqd/transport/transport.ts";
+import { PrefixedTransport } from "../../src/transport/transport.ts";
 
 export interface Frame {
   type: number;

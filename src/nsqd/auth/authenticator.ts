@@ -2,7 +2,7 @@
 import type { Logger } from "../../log/logger.ts";
 import { StartupError } from "../../log/startup_error.ts";
 import type { NsqdOptions } from "../../options/nsqd_options.ts";
-import { loadRootCertificates } from "../tls_settings.ts";
+import { loadRootCertificates } from "../../net/tls_settings.ts";
 import { authEndpoint, type AuthQuerySettings, type AuthSubject, queryAuthServer } from "./auth_query.ts";
 import { Authorization } from "./authorization.ts";
 

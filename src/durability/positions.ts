@@ -1,0 +1,115 @@
+/**
+ * What the log on disk is told about channels: positions, exceptions and their ends.
+ *
+ * A position is the cursor and the runs of messages before it that are in flight since their first
+ * delivery; all else before the cursor is finished or an exception. Exceptions are told when they change.
+ */
+import type { StateWriter } from "../storage/state_records.ts";
+import type { Channel } from "../broker/channel.ts";
+import { FINISHED, FIRST_SLOT } from "../broker/chunk.ts";
+import type { Exception } from "../broker/exception.ts";
+import type { Topic } from "../broker/topic.ts";
+
+/** Turns a monotonic time into Unix ms. */
+export type ToUnixMs = (monotonicMs: number) => number;
+
+/** Sequence number of the next message that was never delivered. */
+export function cursorSeqOf(channel: Channel): number {
+  const segment = channel.position.segment;
+  return segment === null ? channel.topic.releasedSeq : segment.firstSeq + channel.position.index;
+}
+
+/** Adds what changed since the last call, and takes note that it is told. */
+export function writeChanges(channel: Channel, number: number, into: StateWriter, toUnixMs: ToUnixMs): void {
+  const { journal } = channel;
+  for (const exception of journal.exceptions) {
+    // One that ended meanwhile was never told, so neither is its end.
+    if (!exception.unsaved) continue;
+    exception.unsaved = false;
+    exception.saved = true;
+    writeException(exception, number, into, toUnixMs);
+  }
+  for (const seq of journal.ends) into.add({ type: "exception ended", channel: number, seq });
+  for (const { from, to } of journal.doneAhead) {
+    into.add({ type: "done ahead", channel: number, from, to });
+  }
+  writePosition(channel, number, into);
+  journal.clear();
+}
+
+/** Adds all there is to know of the channel, for a snapshot. */
+export function writeSnapshot(channel: Channel, number: number, into: StateWriter, toUnixMs: ToUnixMs): void {
+  into.add({
+    type: "channel",
+    channel: number,
+    topic: channel.topic.number,
+    name: channel.name,
+    startSeq: cursorSeqOf(channel),
+  });
+  writePosition(channel, number, into);
+  for (const exception of channel.exceptions.values()) writeException(exception, number, into, toUnixMs);
+  writeDoneAhead(channel, number, into);
+}
+
+/** Takes note that a snapshot with the channel is in the log. */
+export function snapshotWritten(channel: Channel): void {
+  for (const exception of channel.exceptions.values()) {
+    exception.unsaved = false;
+    exception.saved = true;
+  }
+  channel.journal.clear();
+}
+
+function writeException(exception: Exception, number: number, into: StateWriter, toUnixMs: ToUnixMs): void {
+  const dueMs = exception.state === "deferred" ? toUnixMs(exception.atMs) : 0;
+  into.add({ type: "exception", channel: number, seq: exception.seq, attempts: exception.attempts, dueMs });
+}
+
+function writePosition(channel: Channel, number: number, into: StateWriter): void {
+  const runs: { from: number; count: number }[] = [];
+  if (channel.inFlightCount > 0) {
+    for (const chunk of channel.position.chunks) {
+      const entries = chunk.entries, end = Math.min(entries.length, chunk.segment.count);
+      for (let i = 0; i < end; i++) {
+        if (entries[i] < FIRST_SLOT) continue;
+        const from = i;
+        while (i < end && entries[i] >= FIRST_SLOT) i++;
+        runs.push({ from: chunk.firstSeq + from, count: i - from });
+      }
+    }
+  }
+  into.add({ type: "position", channel: number, cursorSeq: cursorSeqOf(channel), runs });
+}
+
+/** What is finished at or after the cursor: the marks of chunks that it has not reached. */
+function writeDoneAhead(channel: Channel, number: number, into: StateWriter): void {
+  const cursorSeq = cursorSeqOf(channel);
+  for (const chunk of channel.position.chunks) {
+    const first = chunk.firstSeq, end = chunk.segment.count;
+    if (chunk.done) {
+      into.add({ type: "done ahead", channel: number, from: first, to: first + end });
+      continue;
+    }
+    if (chunk.marksAhead === 0) continue;
+    for (let i = Math.max(0, cursorSeq - first); i < end; i++) {
+      if (chunk.entries[i] !== FINISHED) continue;
+      const from = i;
+      while (i < end && chunk.entries[i] === FINISHED) i++;
+      into.add({ type: "done ahead", channel: number, from: first + from, to: first + i });
+    }
+  }
+}
+
+/** Adds a topic with its unreleased deferred records, for a snapshot. */
+export function writeTopic(topic: Topic, into: StateWriter): void {
+  into.add({
+    type: "topic",
+    topic: topic.number,
+    name: topic.name,
+    endSeq: topic.endSeq,
+    releasedSeq: topic.releasedSeq,
+  });
+  for (const { seq, delayMs, publishedMs } of topic.delayed) {
+    into.add({ type: "delayed", topic: topic.number, seq, delayMs, publishedMs });
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Whether this node takes work, for `/ready`, and what HTTP answers while it does not yet.
+ *
+ * The listeners open before the stored state is read, which may take a while when an original's queues are taken
+ * over. Until then every request is answered with status 503 rather than left to wait.
+ */
+import { discardBody } from "../../http/body.ts";
+import { HttpError } from "../../http/errors.ts";
+import { respondError } from "../../http/respond.ts";
+import type { Handler } from "../../http/router.ts";
+
+const STARTING = "NOK - starting: the stored state is being read";
+
+export class Readiness {
+  #phase: "starting" | "serving" | "stopping" = "starting";
+  #api: Handler | null = null;
+
+  /** Answers as the API does, once there is one. */
+  readonly handle: Handler = (request, info) =>
+    this.#api === null ? answerStarting(request) : this.#api(request, info);
+
+  /** The stored state is read: `api` answers from here on. */
+  serve(api: Handler): void {
+    this.#api = api;
+    this.#phase = "serving";
+  }
+
+  /** The node accepts nothing more; requests are still answered. */
+  stop(): void {
+    this.#phase = "stopping";
+  }
+
+  /** The answer to `/ready`. @throws {HttpError} of status 503 when the node does not accept publishes */
+  check(diskFailure: string | null): "OK" {
+    if (this.#phase === "stopping") throw new HttpError(503, "NOK - stopping");
+    if (diskFailure !== null) throw new HttpError(503, `NOK - ${diskFailure}`);
+    return "OK";
+  }
+}
+
+function answerStarting(request: Request): Response {
+  discardBody(request);
+  const isText = /^\/(ready|ping)$/.test(new URL(request.url).pathname);
+  return isText
+    ? respondError("plain", new HttpError(503, STARTING))
+    : respondError("v1", new HttpError(503, "STARTING"));
+}

@@ -1,0 +1,120 @@
+/** Starts nsqd's HTTP API, over HTTP and HTTPS, where there are addresses for it. */
+import type { Broker } from "../../broker/broker.ts";
+import type { Persistence } from "../../durability/persistence.ts";
+import type { BufferPool } from "../../buffers/buffer_pool.ts";
+import { discardBody } from "../../http/body.ts";
+import { endProfiles } from "../../http/debug/routes.ts";
+import { removeAbandonedSocket } from "../../net/listen.ts";
+import { type HttpsListener, serveHttps } from "../../http/https_server.ts";
+import type { Handler } from "../../http/router.ts";
+import { type HttpServer, serve } from "../../http/server.ts";
+import type { Logger } from "../../log/logger.ts";
+import type { ProcessMonitor } from "../../metrics/process_monitor.ts";
+import type { LiveOptions } from "../../options/live_options.ts";
+import type { nsqdOptions } from "../../options/nsqd_options.ts";
+import { createNsqdApp } from "./routes.ts";
+import { Readiness } from "./readiness.ts";
+import type { TcpServer } from "../tcp/tcp_server.ts";
+import { showsCertificate, type TlsPeer, type TlsSettings } from "../../net/tls_settings.ts";
+
+/** What the API is put together from. */
+export interface HttpParts {
+  broker: Broker;
+  persistence: Persistence;
+  server: TcpServer;
+  pool: BufferPool;
+  monitor: ProcessMonitor;
+}
+
+/** A listening HTTP API, or none. */
+export interface StartedHttp {
+  /** Empty when there is none. */
+  address: string;
+  /** 0 when there is none, -1 on a Unix socket. */
+  port: number;
+  /** Of HTTPS; empty when there is none. */
+  httpsAddress: string;
+  /** Answers that it starts until here, and as the API from here on. */
+  begin(parts: HttpParts): void;
+  /** HTTPS takes other certificates for the connections from now on. */
+  renewTls(tls: TlsSettings): void;
+  /** `/ready` answers that the node stops. */
+  stopping(): void;
+  shutdown(): Promise<void>;
+}
+
+/**
+ * Opens the listeners.
+ *
+ * @param tls null when there is no certificate, and then no HTTPS
+ * @throws {StartupError} when an address cannot be bound
+ */
+export async function startHttp(
+  live: LiveOptions<typeof nsqdOptions>,
+  tls: TlsSettings | null,
+  logger: Logger,
+): Promise<StartedHttp> {
+  const options = live.values, startedAtMs = Date.now();
+  const ports = { tcp: 0, http: 0, https: 0 };
+  const readiness = new Readiness(), app = readiness.handle;
+  const begin = ({ broker, persistence, server, pool, monitor }: HttpParts) => {
+    ports.tcp = server.port;
+    readiness.serve(createNsqdApp({
+      broker,
+      persistence,
+      server,
+      monitor,
+      connections: server.connections,
+      options,
+      live,
+      ports: () => ports,
+      startedAtMs,
+      health: () => (broker.committer.failure ?? persistence.failure)?.message ?? null,
+      readiness,
+      freeMemory() {
+        pool.trim();
+        server.trimBuffers();
+      },
+      logger,
+    }));
+    if (result.address !== "") logger.info(`HTTP: listening on ${result.address}`);
+    if (result.httpsAddress !== "") logger.info(`HTTPS: listening on ${result.httpsAddress}`);
+  };
+  const servers: HttpServer[] = [];
+  let https: HttpsListener | undefined;
+  const renewTls = (renewed: TlsSettings) => https?.renew(renewed.server);
+  const shutdown = async () => {
+    endProfiles();
+    await Promise.all(servers.map((started) => started.shutdown()));
+  };
+  const stopping = () => readiness.stop();
+  const result = { address: "", port: 0, httpsAddress: "", begin, renewTls, stopping, shutdown };
+  if (options.httpAddress !== "") {
+    await removeAbandonedSocket(options.httpAddress);
+    const handler = tls?.required === "yes" ? refuseWithoutTls(() => ports.https) : app;
+    const http = serve(options.httpAddress, handler);
+    servers.push(http);
+    result.address = http.address;
+    result.port = ports.http = http.port;
+  }
+  if (tls !== null && options.httpsAddress !== "") {
+    const admits = (peer: TlsPeer) => !tls.anyCertificateRequired || showsCertificate(peer);
+    https = await serveHttps(options.httpsAddress, tls.server, admits, app);
+    servers.push(https);
+    result.httpsAddress = https.address;
+    ports.https = https.port;
+  }
+  return result;
+}
+
+/** Answers whatever is asked without TLS, where TLS is required. */
+function refuseWithoutTls(httpsPort: () => number): Handler {
+  return (request) => {
+    discardBody(request);
+    // The text has its spaces, and no version of the API, in other implementations too.
+    return new Response(`{"message": "TLS_REQUIRED", "https_port": ${httpsPort()}}`, {
+      status: 403,
+      headers: { "Content-Type": "application/json; charset=utf-8" },
+    });
+  };
+}

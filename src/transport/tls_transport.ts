@@ -1,0 +1,127 @@
+/**
+ * TLS on an open connection, as the server.
+ *
+ * Only `tls.createServer()` can begin TLS on a stream that is open; so each handshake has a server of its own,
+ * which never listens.
+ */
+import { createServer, type Server, type TLSSocket } from "node:tls";
+import { showsCertificate, type TlsSettings } from "../net/tls_settings.ts";
+import { PulledStream } from "./pulled_stream.ts";
+import type { Transport } from "./transport.ts";
+import { TransportDuplex } from "./transport_duplex.ts";
+
+/**
+ * How long a handshake may take; specified by nsqd. The owner looks after it, since it words the error; the
+ * server's own limit is only for its memory: it holds on to a handshake that failed until then.
+ */
+export const HANDSHAKE_MS = 5000;
+/**
+ * The most that is encrypted at once. A write counts as progress when it is done, so a large one would make a
+ * slow client look like one that takes nothing.
+ */
+const MAX_WRITE_BYTES = 65_536;
+
+/** What the handshake settled. */
+export interface TlsSession {
+  readonly transport: Transport;
+  /** Such as `TLS1.3`. */
+  readonly version: string;
+  /** The name of the registry, such as `TLS_AES_128_GCM_SHA256`. */
+  readonly cipherSuite: string;
+  /** Of the subject of the client's certificate; "" when it shows none. */
+  readonly commonName: string;
+}
+
+/** A handshake that is under way. */
+export class TlsHandshake {
+  /** Rejects when the handshake fails. */
+  readonly session: Promise<TlsSession>;
+  readonly #duplex: TransportDuplex;
+  #fail: (cause: Error) => void = () => {};
+
+  constructor(transport: Transport, settings: TlsSettings) {
+    this.#duplex = new TransportDuplex(transport);
+    const server = createServer({ ...settings.server, handshakeTimeout: 2 * HANDSHAKE_MS });
+    this.session = new Promise((resolve, reject) => {
+      this.#fail = reject;
+      this.#listen(server, (socket) => {
+        if (!settings.anyCertificateRequired || showsCertificate(socket)) {
+          resolve(describe(socket, this.#duplex, transport));
+          return;
+        }
+        socket.destroy();
+        reject(new Error("tls: client didn't provide a certificate"));
+      }, reject);
+    });
+    server.emit("connection", this.#duplex);
+  }
+
+  #listen(server: Server, secured: (socket: TLSSocket) => void, failed: (cause: Error) => void): void {
+    server.once("secureConnection", secured);
+    server.on("tlsClientError", (cause: Error) => failed(cause));
+    server.on("error", (cause: Error) => failed(cause));
+    this.#duplex.on("error", (cause: Error) => failed(cause));
+    // TLS itself says nothing when a client leaves in the middle.
+    this.#duplex.once("end", () => failed(new Error("EOF")));
+  }
+
+  /** Gives up: `session` rejects with `cause`. */
+  abort(cause: Error): void {
+    this.#fail(cause);
+  }
+
+  /** Leaves the transport to others after a failure; resolves when it may be read. */
+  async release(): Promise<void> {
+    this.#duplex.destroy();
+    await this.#duplex.idle();
+  }
+}
+
+function describe(socket: TLSSocket, duplex: TransportDuplex, below: Transport): TlsSession {
+  const certificate = socket.getPeerCertificate() as { subject?: { CN?: string | string[] } } | null;
+  const commonName = certificate?.subject?.CN ?? "";
+  return {
+    transport: new TlsTransport(socket, duplex, below),
+    version: (socket.getProtocol() ?? "").replace(/^TLSv/, "TLS"),
+    cipherSuite: socket.getCipher().standardName,
+    commonName: Array.isArray(commonName) ? commonName[0] : commonName,
+  };
+}
+
+class TlsTransport implements Transport {
+  readonly #socket: TLSSocket;
+  readonly #duplex: TransportDuplex;
+  readonly #below: Transport;
+  readonly #input: PulledStream;
+
+  constructor(socket: TLSSocket, duplex: TransportDuplex, below: Transport) {
+    this.#socket = socket;
+    this.#duplex = duplex;
+    duplex.isFull = () => socket.readableLength >= socket.readableHighWaterMark;
+    this.#below = below;
+    this.#input = new PulledStream(socket);
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    const reading = this.#input.read(into);
+    this.#duplex.goOn();
+    return reading;
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    const part = bytes.length > MAX_WRITE_BYTES ? bytes.subarray(0, MAX_WRITE_BYTES) : bytes;
+    return new Promise((resolve, reject) => {
+      this.#socket.write(part, (cause) => cause ? reject(cause) : resolve(part.length));
+    });
+  }
+
+  closeWrite(): Promise<void> {
+    return new Promise((resolve) => this.#socket.end(() => resolve()));
+  }
+
+  close(): void {
+    this.#input.abandon();
+    this.#socket.destroy();
+    this.#below.close();
+  }
+}
