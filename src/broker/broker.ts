@@ -296,10 +296,10 @@ export class Broker implements TopicHost {
     if (!topic.ephemeral) this.#store.segmentSealed(topic, segment);
   }
 
-  segmentReleased(segment: Segment): void {
-    segment.released = true;
+  segmentUnclaimed(segment: Segment): void {
+    segment.isUnclaimed = true;
     segment.dropBuffer(this.pool);
-    this.#store.segmentReleased(segment);
+    this.#store.segmentUnclaimed(segment);
   }
 
   positionChanged(channel: Channel): void {

@@ -1,19 +1,19 @@
 /**
- * A channel: a cursor on its topic's log plus the exceptions, delivered to competing consumers.
+ * A channel: a cursor on its topic's log plus the messages it tracks one by one, delivered to competing consumers.
  *
  * For each channel a message is in exactly one state: waiting, in flight, requeued, deferred, finished.
  * Up to its first answer a message is only an entry in a chunk (see `chunk.ts`); what is touched,
- * requeued, timed out or deferred becomes an exception (see `exception.ts`).
+ * requeued, timed out or deferred becomes a tracked message (see `tracked_message.ts`).
  *
  * This file owns delivery, answers, timeouts and counts. It leaves the log to the topic, bytes and
  * sockets to the `Consumer`, and what is written to disk to `positions.ts`.
  *
  * Cost: delivering a run of n is O(1) calls and one fill of n entries; FIN is O(1); REQ, TOUCH and
- * timeouts are O(log n) in the exceptions; all counts are O(1).
+ * timeouts are O(log n) in the tracked messages; all counts are O(1).
  */
 import type { Segment } from "../storage/segment.ts";
-import { type Chunk, EXCEPTION, FINISHED, FIRST_SLOT, MAX_SLOTS } from "./chunk.ts";
-import { DueHeap, type Exception, newException } from "./exception.ts";
+import { type Chunk, FINISHED, FIRST_SLOT, MAX_SLOTS, TRACKED } from "./chunk.ts";
+import { DueHeap, newTrackedMessage, type TrackedMessage } from "./tracked_message.ts";
 import { Journal } from "./journal.ts";
 import { LatencyWindow } from "./latency_window.ts";
 import { LogPosition } from "./log_position.ts";
@@ -44,7 +44,7 @@ export class Channel {
   readonly subscriptions: Subscription[] = [];
   /** How far it has come in the log. */
   readonly position: LogPosition;
-  readonly exceptions = new Map<number, Exception>();
+  readonly tracked = new Map<number, TrackedMessage>();
   readonly due = new DueHeap();
   readonly redelivery = new RedeliveryQueue();
   /** What the log on disk does not know yet. */
@@ -102,7 +102,7 @@ export class Channel {
   unsubscribe(subscription: Subscription): void {
     const at = this.subscriptions.indexOf(subscription);
     if (at < 0) return;
-    this.#takeBack(subscription);
+    this.#takeAllBack(subscription);
     this.subscriptions.splice(at, 1);
     this.ready.left(subscription);
     this.#slots[subscription.slot - FIRST_SLOT] = undefined;
@@ -156,7 +156,7 @@ export class Channel {
     if (!this.position.setAside(segment, index)) return;
     this.waitingCount--;
     // The block of the message in the log says that it is deferred, so its end must be recorded.
-    this.#addException(segment.firstSeq + index, segment, index, attempts, "deferred", atMs).saved = true;
+    this.#track(segment.firstSeq + index, segment, index, attempts, "deferred", atMs).saved = true;
   }
 
   /**
@@ -166,10 +166,10 @@ export class Channel {
    */
   restore(segment: Segment, index: number, attempts: number, atMs: number): void {
     const seq = segment.seqAt(index);
-    if (this.exceptions.has(seq)) return;
-    if (segment.seqs !== null) segment.needs++;
+    if (this.tracked.has(seq)) return;
+    if (segment.seqs !== null) segment.claims++;
     else if (this.position.restore(segment, index)) this.waitingCount--;
-    this.#addException(seq, segment, index, attempts, atMs > 0 ? "deferred" : "requeued", atMs).saved = true;
+    this.#track(seq, segment, index, attempts, atMs > 0 ? "deferred" : "requeued", atMs).saved = true;
   }
 
   // ---- answers ------------------------------------------------------------------------------
@@ -193,36 +193,36 @@ export class Channel {
       }
       if (entry >= FIRST_SLOT) return "not owner";
     }
-    const exception = this.exceptions.get(seq);
-    if (exception === undefined || exception.state !== "in flight") return "not in flight";
-    if (exception.owner !== subscription) return "not owner";
+    const message = this.tracked.get(seq);
+    if (message === undefined || message.state !== "in flight") return "not in flight";
+    if (message.owner !== subscription) return "not owner";
     subscription.inFlight--;
-    subscription.exceptionsInFlight--;
+    subscription.trackedInFlight--;
     subscription.finishCount++;
     this.inFlightCount--;
-    this.latency?.finished(exception.segment, exception.index);
-    this.endException(exception);
+    this.latency?.finished(message.segment, message.index);
+    this.finishTracked(message);
     this.wake();
     return "ok";
   }
 
   /** REQ: the message waits again, at once or after `delayMs`. */
   requeue(subscription: Subscription, seq: number, delayMs: number, nowMs: number): Answer {
-    const exception = this.#hold(subscription, seq, nowMs);
-    if (typeof exception === "string") return exception;
+    const message = this.#trackOwned(subscription, seq, nowMs);
+    if (typeof message === "string") return message;
     subscription.requeueCount++;
     this.requeueCount++;
-    this.release(exception);
+    this.takeBack(message);
     if (delayMs > 0) {
-      exception.state = "deferred";
-      exception.atMs = nowMs + delayMs;
+      message.state = "deferred";
+      message.atMs = nowMs + delayMs;
       this.deferredCount++;
-      this.due.push(exception);
+      this.due.push(message);
       this.topic.host.watchDue(this);
     } else {
-      this.#toRedelivery(exception);
+      this.#toRedelivery(message);
     }
-    this.journal.changed(exception);
+    this.journal.changed(message);
     this.wake();
     return "ok";
   }
@@ -235,10 +235,10 @@ export class Channel {
     maxMsgTimeoutMs: number,
     nowMs: number,
   ): Answer {
-    const exception = this.#hold(subscription, seq, nowMs);
-    if (typeof exception === "string") return exception;
-    exception.atMs = Math.min(nowMs + timeoutMs, exception.deliveredAtMs + maxMsgTimeoutMs);
-    this.due.update(exception);
+    const message = this.#trackOwned(subscription, seq, nowMs);
+    if (typeof message === "string") return message;
+    message.atMs = Math.min(nowMs + timeoutMs, message.deliveredAtMs + maxMsgTimeoutMs);
+    this.due.update(message);
     return "ok";
   }
 
@@ -247,16 +247,16 @@ export class Channel {
     for (const subscription of this.subscriptions) this.#expireRanges(subscription, nowMs);
     const due = this.due;
     while (due.firstMs <= nowMs) {
-      const exception = due.peek()!;
-      if (exception.state === "in flight") {
+      const message = due.peek()!;
+      if (message.state === "in flight") {
         this.timeoutCount++;
-        this.release(exception);
+        this.takeBack(message);
       } else {
-        due.remove(exception);
+        due.remove(message);
         this.deferredCount--;
       }
-      this.#toRedelivery(exception);
-      this.journal.changed(exception);
+      this.#toRedelivery(message);
+      this.journal.changed(message);
     }
     this.wake();
     return this.inFlightCount > 0 || due.size > 0;
@@ -355,28 +355,28 @@ export class Channel {
   #redeliver(subscription: Subscription, quota: number, nowMs: number): number {
     let count = 0;
     for (; count < quota && this.#redeliveryBytesLeft > 0; count++) {
-      const exception = this.redelivery.peek();
-      if (exception === undefined) break;
-      const { segment, index } = exception;
+      const message = this.redelivery.peek();
+      if (message === undefined) break;
+      const { segment, index } = message;
       if (segment.lacks(index)) {
         this.topic.host.load(segment, this);
         break;
       }
       this.redelivery.shift();
       this.#redeliveryBytesLeft -= segment.index[index + 1] - segment.index[index];
-      exception.attempts = (exception.attempts + 1) & 0xffff;
-      exception.state = "in flight";
-      exception.owner = subscription;
-      exception.deliveredAtMs = nowMs;
-      exception.atMs = nowMs + subscription.msgTimeoutMs;
-      this.due.push(exception);
-      this.journal.changed(exception);
+      message.attempts = (message.attempts + 1) & 0xffff;
+      message.state = "in flight";
+      message.owner = subscription;
+      message.deliveredAtMs = nowMs;
+      message.atMs = nowMs + subscription.msgTimeoutMs;
+      this.due.push(message);
+      this.journal.changed(message);
       subscription.inFlight++;
-      subscription.exceptionsInFlight++;
+      subscription.trackedInFlight++;
       subscription.messageCount++;
       this.deliveredCount++;
       this.inFlightCount++;
-      subscription.consumer.sendRecord(segment, exception.index, exception.attempts);
+      subscription.consumer.sendRecord(segment, message.index, message.attempts);
     }
     return count;
   }
@@ -387,7 +387,7 @@ export class Channel {
   empty(): void {
     for (const subscription of this.subscriptions) {
       subscription.inFlight = 0;
-      subscription.exceptionsInFlight = 0;
+      subscription.trackedInFlight = 0;
       subscription.deadlines.clear();
     }
     this.#forgetAll();
@@ -407,31 +407,31 @@ export class Channel {
     this.#forgetAll();
   }
 
-  /** Moves the exceptions of `chunk` to where compaction put their records, and lets the chunk's segment go. */
+  /** Moves the tracked messages of `chunk` to where compaction put their records, and lets the chunk's segment go. */
   relocate(chunk: Chunk, place: (seq: number) => { segment: Segment; index: number }, nowMs: number): void {
     const { entries, firstSeq, segment } = chunk;
     for (let i = 0; i < segment.count; i++) {
       const entry = entries[i];
       if (entry >= FIRST_SLOT) {
         const owner = this.#slots[entry - FIRST_SLOT]!;
-        this.#makeException(owner, chunk, i, nowMs);
+        this.#trackInFlight(owner, chunk, i, nowMs);
       }
-      if (entries[i] !== EXCEPTION) continue;
-      const exception = this.exceptions.get(firstSeq + i)!;
-      const to = place(exception.seq);
-      exception.segment = to.segment;
-      exception.index = to.index;
-      to.segment.needs++;
+      if (entries[i] !== TRACKED) continue;
+      const message = this.tracked.get(firstSeq + i)!;
+      const to = place(message.seq);
+      message.segment = to.segment;
+      message.index = to.index;
+      to.segment.claims++;
     }
     this.position.remove(chunk);
     this.position.leave(segment);
   }
 
   #forgetAll(): void {
-    for (const exception of this.exceptions.values()) {
-      if (exception.segment.seqs !== null) this.topic.releaseNeed(exception.segment);
+    for (const message of this.tracked.values()) {
+      if (message.segment.seqs !== null) this.topic.unclaim(message.segment);
     }
-    this.exceptions.clear();
+    this.tracked.clear();
     this.due.clear();
     this.redelivery.clear();
     this.journal.clear();
@@ -439,55 +439,55 @@ export class Channel {
     this.position.clear();
   }
 
-  // ---- exceptions ---------------------------------------------------------------------------
+  // ---- tracked messages ---------------------------------------------------------------------
 
-  #addException(
+  #track(
     seq: number,
     segment: Segment,
     index: number,
     attempts: number,
     state: "requeued" | "deferred",
     atMs: number,
-  ): Exception {
-    const exception = newException(seq, segment, index, attempts, state, atMs);
-    this.exceptions.set(seq, exception);
+  ): TrackedMessage {
+    const message = newTrackedMessage(seq, segment, index, attempts, state, atMs);
+    this.tracked.set(seq, message);
     if (state === "deferred") {
       this.deferredCount++;
-      this.due.push(exception);
+      this.due.push(message);
       this.topic.host.watchDue(this);
     } else {
-      this.redelivery.push(exception);
+      this.redelivery.push(message);
       this.wake();
     }
-    this.journal.changed(exception);
-    return exception;
+    this.journal.changed(message);
+    return message;
   }
 
-  /** The message as an exception in flight with `subscription`, or why it is none. */
-  #hold(subscription: Subscription, seq: number, nowMs: number): Exception | Answer {
+  /** The message, tracked and in flight with `subscription`, or why it is none. */
+  #trackOwned(subscription: Subscription, seq: number, nowMs: number): TrackedMessage | Answer {
     const chunk = this.position.find(seq);
     if (chunk !== null) {
       const index = seq - chunk.firstSeq, entry = chunk.entries[index];
-      if (entry === subscription.slot) return this.#makeException(subscription, chunk, index, nowMs);
+      if (entry === subscription.slot) return this.#trackInFlight(subscription, chunk, index, nowMs);
       if (entry >= FIRST_SLOT) return "not owner";
     }
-    const exception = this.exceptions.get(seq);
-    if (exception === undefined || exception.state !== "in flight") return "not in flight";
-    return exception.owner === subscription ? exception : "not owner";
+    const message = this.tracked.get(seq);
+    if (message === undefined || message.state !== "in flight") return "not in flight";
+    return message.owner === subscription ? message : "not owner";
   }
 
-  /** Makes message `seq` an exception when it is in flight since its first delivery. */
+  /** Has message `seq` tracked when it is in flight since its first delivery. */
   setAsideInFlight(seq: number): void {
     const chunk = this.position.find(seq);
     if (chunk === null) return;
     const index = seq - chunk.firstSeq, entry = chunk.entries[index];
-    if (entry >= FIRST_SLOT) this.#makeException(this.#slots[entry - FIRST_SLOT]!, chunk, index, 0);
+    if (entry >= FIRST_SLOT) this.#trackInFlight(this.#slots[entry - FIRST_SLOT]!, chunk, index, 0);
   }
 
-  /** Turns a message in flight since its first delivery into an exception in flight. */
-  #makeException(owner: Subscription, chunk: Chunk, index: number, nowMs: number): Exception {
+  /** Has a message tracked that is in flight since its first delivery. */
+  #trackInFlight(owner: Subscription, chunk: Chunk, index: number, nowMs: number): TrackedMessage {
     const seq = chunk.firstSeq + index;
-    const exception = newException(
+    const message = newTrackedMessage(
       seq,
       chunk.segment,
       index,
@@ -495,43 +495,43 @@ export class Channel {
       "in flight",
       owner.deadlines.deadlineOf(seq),
     );
-    exception.deliveredAtMs = Math.min(nowMs, exception.atMs - owner.msgTimeoutMs);
-    exception.owner = owner;
-    chunk.entries[index] = EXCEPTION;
-    this.exceptions.set(seq, exception);
-    this.due.push(exception);
-    owner.exceptionsInFlight++;
-    this.journal.changed(exception);
-    return exception;
+    message.deliveredAtMs = Math.min(nowMs, message.atMs - owner.msgTimeoutMs);
+    message.owner = owner;
+    chunk.entries[index] = TRACKED;
+    this.tracked.set(seq, message);
+    this.due.push(message);
+    owner.trackedInFlight++;
+    this.journal.changed(message);
+    return message;
   }
 
-  /** Takes an exception in flight out of its consumer's hands. */
-  release(exception: Exception): void {
-    const owner = exception.owner!;
-    this.due.remove(exception);
+  /** Takes a tracked message in flight out of its consumer's hands. */
+  takeBack(message: TrackedMessage): void {
+    const owner = message.owner!;
+    this.due.remove(message);
     owner.inFlight--;
-    owner.exceptionsInFlight--;
+    owner.trackedInFlight--;
     this.inFlightCount--;
-    exception.owner = null;
+    message.owner = null;
   }
 
-  #toRedelivery(exception: Exception): void {
-    exception.state = "requeued";
-    exception.atMs = 0;
-    this.redelivery.push(exception);
+  #toRedelivery(message: TrackedMessage): void {
+    message.state = "requeued";
+    message.atMs = 0;
+    this.redelivery.push(message);
   }
 
-  endException(exception: Exception): void {
-    this.due.remove(exception);
-    this.exceptions.delete(exception.seq);
-    this.journal.ended(exception);
-    const segment = exception.segment;
+  finishTracked(message: TrackedMessage): void {
+    this.due.remove(message);
+    this.tracked.delete(message.seq);
+    this.journal.ended(message);
+    const segment = message.segment;
     if (segment.seqs !== null) {
-      this.topic.releaseNeed(segment);
+      this.topic.unclaim(segment);
       return;
     }
-    const chunk = this.position.find(exception.seq)!;
-    chunk.entries[exception.index] = FINISHED;
+    const chunk = this.position.find(message.seq)!;
+    chunk.entries[message.index] = FINISHED;
     chunk.finished++;
     this.journal.moved();
     this.position.settle(chunk);
@@ -545,7 +545,7 @@ export class Channel {
     for (; deadlines.size > 0; deadlines.shift()) {
       const due = deadlines.headDeadlineMs <= nowMs, to = deadlines.headTo;
       for (let seq = deadlines.headFrom;; seq++) {
-        seq = this.position.nextHeld(seq, to, slot);
+        seq = this.position.nextInFlight(seq, to, slot);
         if (seq >= to) break;
         if (!due) {
           deadlines.headFrom = seq;
@@ -559,29 +559,29 @@ export class Channel {
 
   #returnToQueue(subscription: Subscription, seq: number): void {
     const chunk = this.position.find(seq)!, index = seq - chunk.firstSeq;
-    chunk.entries[index] = EXCEPTION;
+    chunk.entries[index] = TRACKED;
     subscription.inFlight--;
     this.inFlightCount--;
-    this.#addException(seq, chunk.segment, index, 1, "requeued", 0);
+    this.#track(seq, chunk.segment, index, 1, "requeued", 0);
   }
 
   /** Puts all a consumer has in flight back, as when it disconnects. */
-  #takeBack(subscription: Subscription): void {
+  #takeAllBack(subscription: Subscription): void {
     const { deadlines, slot } = subscription;
     for (; deadlines.size > 0; deadlines.shift()) {
       const to = deadlines.headTo;
       for (let seq = deadlines.headFrom;; seq++) {
-        seq = this.position.nextHeld(seq, to, slot);
+        seq = this.position.nextInFlight(seq, to, slot);
         if (seq >= to) break;
         this.#returnToQueue(subscription, seq);
       }
     }
-    if (subscription.exceptionsInFlight === 0) return;
-    for (const exception of this.exceptions.values()) {
-      if (exception.owner !== subscription) continue;
-      this.release(exception);
-      this.#toRedelivery(exception);
-      this.journal.changed(exception);
+    if (subscription.trackedInFlight === 0) return;
+    for (const message of this.tracked.values()) {
+      if (message.owner !== subscription) continue;
+      this.takeBack(message);
+      this.#toRedelivery(message);
+      this.journal.changed(message);
     }
   }
 }

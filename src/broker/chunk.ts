@@ -1,8 +1,8 @@
 /**
  * What a channel knows of the records of one dense segment: one 16-bit entry per record.
  *
- * An entry says in which state the message is for this channel: `WAITING`, `FINISHED`, `EXCEPTION`
- * (the details are in the channel's exception map), or, from `FIRST_SLOT` on, in flight since its
+ * An entry says in which state the message is for this channel: `WAITING`, `FINISHED`, `TRACKED`
+ * (the details are in the map of tracked messages), or, from `FIRST_SLOT` on, in flight since its
  * first delivery, with the consumer of that slot.
  *
  * Invariant: `finished` counts the records that the channel needs no more; once it reaches the count
@@ -12,7 +12,7 @@ import type { Segment } from "../storage/segment.ts";
 
 export const WAITING = 0;
 export const FINISHED = 1;
-export const EXCEPTION = 2;
+export const TRACKED = 2;
 export const FIRST_SLOT = 3;
 /** Consumers a channel can have at once: what is left of 16 bits. */
 export const MAX_SLOTS = 65_536 - FIRST_SLOT;

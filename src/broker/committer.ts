@@ -5,7 +5,7 @@
  * the end of its turn, at `os` after one synchronous write there, at `disk` after an fdatasync, during
  * which the next group gathers. So at most two groups are ever undecided.
  *
- * A publisher stages its OK at once, in order with its other replies, and asks with `hold` to be told
+ * A publisher stages its OK at once, in order with its other replies, and asks with `listen` to be told
  * when the group is decided; its connection sends nothing staged after that point before.
  */
 import { Histogram } from "../metrics/histogram.ts";
@@ -13,7 +13,7 @@ import type { Durability, Store } from "./store.ts";
 import type { Topic } from "./topic.ts";
 
 /** Someone whose answer waits for a group. */
-export interface Holder {
+export interface GroupListener {
   /** The group is safe. */
   groupCommitted(group: number): void;
   /** The group could not be made safe; none of its messages is in any topic. */
@@ -30,7 +30,7 @@ interface Group {
   readonly number: number;
   /** When its first message came, monotonic ms; 0 before. */
   startedMs: number;
-  readonly holders: Holder[];
+  readonly listeners: GroupListener[];
   readonly waiters: Waiter[];
 }
 
@@ -84,9 +84,9 @@ export class Committer {
     this.#requested = true;
   }
 
-  /** Has `holder` told when the gathering group is decided. Once per holder and group. */
-  hold(holder: Holder): void {
-    this.#gathering.holders.push(holder);
+  /** Has `listener` told when the gathering group is decided. Once per listener and group. */
+  listen(listener: GroupListener): void {
+    this.#gathering.listeners.push(listener);
   }
 
   /** Resolves when the gathering group is safe, rejects when it fails. */
@@ -98,7 +98,7 @@ export class Committer {
   commit(): void {
     if (this.#syncing) return;
     const group = this.#gathering, topics = this.#dirty;
-    const isIdle = topics.length === 0 && group.holders.length === 0 && group.waiters.length === 0;
+    const isIdle = topics.length === 0 && group.listeners.length === 0 && group.waiters.length === 0;
     if (isIdle && !this.#requested) return this.#recheck();
     this.#requested = false;
     this.#gathering = newGroup(group.number + 1);
@@ -161,7 +161,7 @@ export class Committer {
 
   #succeed(group: Group): void {
     if (group.startedMs > 0) this.commitSeconds.add((performance.now() - group.startedMs) / 1000);
-    for (const holder of group.holders) holder.groupCommitted(group.number);
+    for (const listener of group.listeners) listener.groupCommitted(group.number);
     for (const waiter of group.waiters) waiter.resolve();
   }
 
@@ -174,12 +174,12 @@ export class Committer {
       else topic.rollBack();
     }
     for (const group of groups) {
-      for (const holder of group.holders) holder.groupFailed(group.number, cause);
+      for (const listener of group.listeners) listener.groupFailed(group.number, cause);
       for (const waiter of group.waiters) waiter.reject(cause);
     }
   }
 }
 
 function newGroup(number: number): Group {
-  return { number, startedMs: 0, holders: [], waiters: [] };
+  return { number, startedMs: 0, listeners: [], waiters: [] };
 }

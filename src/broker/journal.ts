@@ -4,15 +4,15 @@
  * Kept for durable channels only: everything here is free for ephemeral ones.
  */
 import type { Channel } from "./channel.ts";
-import type { Exception } from "./exception.ts";
+import type { TrackedMessage } from "./tracked_message.ts";
 
 export class Journal {
   readonly #channel: Channel;
   /** True when something changed since the position was written. */
   isBehind = false;
-  /** Exceptions that changed; those with `unsaved` false again have ended meanwhile. */
-  exceptions: Exception[] = [];
-  /** Ends of exceptions that the log takes for unfinished. */
+  /** Tracked messages that changed; those with `unsaved` false again have ended meanwhile. */
+  tracked: TrackedMessage[] = [];
+  /** Ends of tracked messages that the log takes for unfinished. */
   ends: number[] = [];
   /** Ranges that were finished ahead of the cursor. */
   doneAhead: { from: number; to: number }[] = [];
@@ -28,16 +28,16 @@ export class Journal {
     this.#channel.topic.host.positionChanged(this.#channel);
   }
 
-  changed(exception: Exception): void {
-    if (exception.unsaved || !this.#channel.durable) return;
-    exception.unsaved = true;
-    this.exceptions.push(exception);
+  changed(message: TrackedMessage): void {
+    if (message.unsaved || !this.#channel.durable) return;
+    message.unsaved = true;
+    this.tracked.push(message);
     this.moved();
   }
 
-  ended(exception: Exception): void {
-    if (exception.saved && this.#channel.durable) this.ends.push(exception.seq);
-    exception.unsaved = false;
+  ended(message: TrackedMessage): void {
+    if (message.saved && this.#channel.durable) this.ends.push(message.seq);
+    message.unsaved = false;
     this.moved();
   }
 
@@ -48,7 +48,7 @@ export class Journal {
 
   /** All of it was written, or is void. */
   clear(): void {
-    this.exceptions = [];
+    this.tracked = [];
     this.ends = [];
     this.doneAhead = [];
     this.isBehind = false;

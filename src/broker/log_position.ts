@@ -2,13 +2,13 @@
  * How far a channel has come in its topic's log: the cursor, the chunks, and the claims on segments.
  *
  * The channel claims every segment from the cursor's on, and those before it in which something is unfinished
- * (`Segment.needs` counts the claims). A claim ends when the segment is sealed and all in it is finished for
+ * (`Segment.claims` counts the claims). A claim ends when the segment is sealed and all in it is finished for
  * the channel; that may be before the cursor comes there, as when all of it was deferred and finished.
  *
  * Invariant: the cursor rests only on a claimed segment, or on none when all of the log is finished.
  */
 import type { Segment } from "../storage/segment.ts";
-import { Chunk, EXCEPTION, FINISHED, WAITING } from "./chunk.ts";
+import { Chunk, FINISHED, TRACKED, WAITING } from "./chunk.ts";
 import type { Topic } from "./topic.ts";
 
 /** The entries of a chunk that is done: none. */
@@ -71,14 +71,14 @@ export class LogPosition {
     return segment === cursor ? index >= this.index : segment.firstSeq > cursor.firstSeq;
   }
 
-  /** Makes a waiting message at or after the cursor an exception; false when it does not wait there. */
+  /** Has a waiting message at or after the cursor tracked; false when it does not wait there. */
   setAside(segment: Segment, index: number): boolean {
     if (!this.isAhead(segment, index)) return false;
     const chunk = this.chunkOf(segment);
     if (chunk.done) return false;
     chunk.reserve(index + 1);
     if (chunk.entries[index] !== WAITING) return false;
-    chunk.entries[index] = EXCEPTION;
+    chunk.entries[index] = TRACKED;
     chunk.marksAhead++;
     return true;
   }
@@ -111,13 +111,13 @@ export class LogPosition {
   start(segment: Segment | null, index: number): void {
     this.segment = segment;
     this.index = index;
-    for (let s = segment; s !== null; s = s.next) s.needs++;
+    for (let s = segment; s !== null; s = s.next) s.claims++;
     if (segment !== null && index > 0) this.chunkOf(segment).finished = index;
   }
 
   /** The topic added an empty segment to its log. */
   segmentAdded(segment: Segment): void {
-    segment.needs++;
+    segment.claims++;
     if (this.segment === null) this.#enter(segment);
   }
 
@@ -182,7 +182,7 @@ export class LogPosition {
       chunk.done = true;
       chunk.entries = DONE_ENTRIES;
       this.#doneAhead++;
-      this.#topic.releaseNeed(segment);
+      this.#topic.unclaim(segment);
     } else {
       this.remove(chunk);
       this.leave(segment);
@@ -198,10 +198,10 @@ export class LogPosition {
   /** Gives up the claim on a segment that is finished for this channel. */
   leave(segment: Segment): void {
     if (this.segment === segment) this.#enter(segment.next);
-    this.#topic.releaseNeed(segment);
+    this.#topic.unclaim(segment);
   }
 
-  /** Makes an unfinished message from before a restart an exception; true when it counted as waiting. */
+  /** Has an unfinished message from before a restart tracked; true when it counted as waiting. */
   restore(segment: Segment, index: number): boolean {
     if (this.setAside(segment, index)) return true;
     let chunk = this.chunkAt(segment);
@@ -209,16 +209,16 @@ export class LogPosition {
       // A segment before the cursor's has no claim until an unfinished message is found in it.
       chunk = this.chunkOf(segment);
       chunk.finished = segment.count;
-      segment.needs++;
+      segment.claims++;
     }
     chunk.reserve(index + 1);
-    chunk.entries[index] = EXCEPTION;
+    chunk.entries[index] = TRACKED;
     chunk.finished--;
     return false;
   }
 
   /** The first message of [seq, to) that is in flight with the consumer of `slot` since its first delivery, else `to`. */
-  nextHeld(seq: number, to: number, slot: number): number {
+  nextInFlight(seq: number, to: number, slot: number): number {
     while (seq < to) {
       const chunk = this.find(seq);
       if (chunk === null) {
@@ -266,13 +266,13 @@ export class LogPosition {
 
   /** Ends all claims. */
   clear(): void {
-    const held = new Set<Segment>(), done = new Set<Segment>();
-    for (const chunk of this.chunks) (chunk.done ? done : held).add(chunk.segment);
-    for (let s = this.segment; s !== null; s = s.next) if (!done.has(s)) held.add(s);
+    const claimed = new Set<Segment>(), done = new Set<Segment>();
+    for (const chunk of this.chunks) (chunk.done ? done : claimed).add(chunk.segment);
+    for (let s = this.segment; s !== null; s = s.next) if (!done.has(s)) claimed.add(s);
     this.chunks.length = this.#doneAhead = 0;
     this.#hot = null;
     this.segment = null;
     this.index = 0;
-    for (const segment of held) this.#topic.releaseNeed(segment);
+    for (const segment of claimed) this.#topic.unclaim(segment);
   }
 }

@@ -4,24 +4,24 @@
  *
  * Cost: push and shift amortised O(1).
  */
-import type { Exception } from "./exception.ts";
+import type { TrackedMessage } from "./tracked_message.ts";
 
 /** Consumed entries at the front that are worth closing up. */
 const COMPACT_AT = 1024;
 
 export class RedeliveryQueue {
-  #items: Exception[] = [];
+  #items: TrackedMessage[] = [];
   #head = 0;
 
   get size(): number {
     return this.#items.length - this.#head;
   }
 
-  push(item: Exception): void {
+  push(item: TrackedMessage): void {
     this.#items.push(item);
   }
 
-  peek(): Exception | undefined {
+  peek(): TrackedMessage | undefined {
     return this.#items[this.#head];
   }
 
@@ -36,7 +36,7 @@ export class RedeliveryQueue {
   }
 
   /** Takes some out of the middle: O(n), for messages that cannot be read. */
-  removeAll(items: ReadonlySet<Exception>): void {
+  removeAll(items: ReadonlySet<TrackedMessage>): void {
     this.#items = this.#items.slice(this.#head).filter((item) => !items.has(item));
     this.#head = 0;
   }

@@ -29,7 +29,7 @@ export interface Store {
   /** Reads evicted segments from `segment` on, which will be needed soon. */
   readAhead(segment: Segment): void;
   segmentSealed(topic: Topic, segment: Segment): void;
-  segmentReleased(segment: Segment): void;
+  segmentUnclaimed(segment: Segment): void;
   topicCreated(topic: Topic): void;
   topicDeleted(topic: Topic): void;
   /** The topic dropped what it had not released. */

@@ -38,8 +38,8 @@ export class Subscription {
   /** The most messages it wants in flight. */
   rdy = 0;
   inFlight = 0;
-  /** Of those in flight, how many are exceptions. */
-  exceptionsInFlight = 0;
+  /** Of those in flight, how many are tracked. */
+  trackedInFlight = 0;
   messageCount = 0;
   finishCount = 0;
   requeueCount = 0;

@@ -16,7 +16,7 @@ import type { Buffer, BufferPool } from "../buffers/buffer_pool.ts";
 import { RECORD_OVERHEAD } from "../protocol/message.ts";
 import { Segment, type Timestamp, timestampMs } from "../storage/segment.ts";
 import { Channel } from "./channel.ts";
-import { giveUp, putOff } from "./unreadable.ts";
+import { deferUnreadable, giveUp } from "./unreadable.ts";
 
 /** What topics and channels need of the broker around them. */
 export interface TopicHost {
@@ -42,8 +42,8 @@ export interface TopicHost {
   /** Reads evicted segments from `segment` on, which will be needed next. */
   prefetch(segment: Segment): void;
   segmentSealed(topic: Topic, segment: Segment): void;
-  /** Nothing needs the segment any more. */
-  segmentReleased(segment: Segment): void;
+  /** Nobody claims the segment any more. */
+  segmentUnclaimed(segment: Segment): void;
   positionChanged(channel: Channel): void;
   channelCreated(channel: Channel): void;
   channelDeleted(channel: Channel): void;
@@ -59,8 +59,8 @@ const MAX_SEGMENT_BYTES = 1 << 20;
 const FAST_FILL_MS = 1000;
 const SLOW_FILL_MS = 60_000;
 
-/** A record whose delivery is to be delayed from the moment it is released. */
-export interface Delayed {
+/** A record whose delivery is to be deferred from the moment it is released. */
+export interface DeferredRecord {
   seq: number;
   delayMs: number;
   /** Unix ms of the publish. */
@@ -95,8 +95,8 @@ export class Topic {
   /** True when records came since the last look of the housekeeping. */
   recentlyUsed = false;
   /** First segment that holds an unreleased record, or that records may still be added to. */
-  #hold: Segment | null = null;
-  #delayed: Delayed[] = [];
+  #firstUnreleased: Segment | null = null;
+  #deferred: DeferredRecord[] = [];
   /** Unreleased records that cannot be read. */
   #lost: { from: number; to: number }[] = [];
   /** Unreleased records that could not be read the last time. */
@@ -118,8 +118,8 @@ export class Topic {
   }
 
   /** Unreleased records that will be deferred, in sequence order. */
-  get delayed(): readonly Delayed[] {
-    return this.#delayed;
+  get deferred(): readonly DeferredRecord[] {
+    return this.#deferred;
   }
 
   // ---- publishing ---------------------------------------------------------------------------
@@ -136,7 +136,7 @@ export class Topic {
     const segment = this.#segmentFor(bodyBytes);
     segment.append(source, bodyStart, bodyBytes, this.host.time, this.host.nodeId);
     if (delayMs > 0) {
-      this.#delayed.push({ seq: this.endSeq, delayMs, publishedMs: timestampMs(this.host.time) });
+      this.#deferred.push({ seq: this.endSeq, delayMs, publishedMs: timestampMs(this.host.time) });
     }
     this.endSeq++;
     if (!this.isMarked) this.host.markTopic(this);
@@ -189,8 +189,8 @@ export class Topic {
     if (last === null) this.first = segment;
     else last.next = segment;
     this.last = segment;
-    segment.needs = 1;
-    if (this.#hold === null) this.#hold = segment;
+    segment.claims = 1;
+    if (this.#firstUnreleased === null) this.#firstUnreleased = segment;
     this.#segmentStartedMs = this.host.nowMs;
     for (const channel of this.channels.values()) channel.position.segmentAdded(segment);
     return segment;
@@ -210,7 +210,7 @@ export class Topic {
     const isNew = !segment.sealed;
     segment.sealed = true;
     for (const channel of this.channels.values()) channel.position.segmentSealed(segment);
-    this.#advanceHold();
+    this.#unclaimReleased();
     if (isNew) this.host.segmentSealed(this, segment);
   }
 
@@ -241,18 +241,18 @@ export class Topic {
       else this.#sealed(segment);
       segment = prev;
     }
-    this.#delayed = this.#delayed.filter((d) => d.seq < this.committedSeq);
+    this.#deferred = this.#deferred.filter((d) => d.seq < this.committedSeq);
     // Their sequence numbers are not given out again: the records may be on the disk all the same.
     this.committedSeq = this.writtenSeq = this.endSeq;
-    this.#advanceHold();
+    this.#unclaimReleased();
     this.release();
   }
 
   /** Takes the last segment, which is empty now, out of the log: no channel has read from it. */
   #drop(segment: Segment): void {
     for (const channel of this.channels.values()) channel.position.leave(segment);
-    if (this.#hold === segment) this.#hold = null;
-    this.releaseNeed(segment);
+    if (this.#firstUnreleased === segment) this.#firstUnreleased = null;
+    this.unclaim(segment);
   }
 
   /** Lets the channels read what is committed, unless something holds it. */
@@ -263,7 +263,7 @@ export class Topic {
     this.releasedSeq = to;
     this.pendingCount = 0;
     for (const channel of this.channels.values()) channel.admit(to, count, this.host.memQueueSize);
-    if (this.#delayed.length > 0) this.#releaseDelayed();
+    if (this.#deferred.length > 0) this.#releaseDeferred();
     for (const range of this.#lost) {
       for (const channel of this.channels.values()) {
         channel.waitingCount -= channel.finishAhead(range.from, range.to);
@@ -273,24 +273,26 @@ export class Topic {
     const unreadable = this.#unreadable;
     this.#unreadable = [];
     for (const { segment, from, to } of unreadable) {
-      if (!segment.released && segment.lacks(from)) this.putOff(segment, from, to, this.host.nowMs);
+      if (!segment.isUnclaimed && segment.lacks(from)) {
+        this.deferUnreadable(segment, from, to, this.host.nowMs);
+      }
     }
-    this.#advanceHold();
+    this.#unclaimReleased();
   }
 
   /** The clock of a deferred message starts when it is released to the channels. */
-  #releaseDelayed(): void {
-    const delayed = this.#delayed;
+  #releaseDeferred(): void {
+    const deferred = this.#deferred;
     let i = 0;
-    for (; i < delayed.length && delayed[i].seq < this.releasedSeq; i++) {
-      const { seq, delayMs } = delayed[i];
+    for (; i < deferred.length && deferred[i].seq < this.releasedSeq; i++) {
+      const { seq, delayMs } = deferred[i];
       let segment = this.last!;
       while (segment.firstSeq > seq) segment = segment.prev!;
       for (const channel of this.channels.values()) {
         channel.deferAdmitted(segment, seq - segment.firstSeq, this.host.nowMs + delayMs);
       }
     }
-    delayed.splice(0, i);
+    deferred.splice(0, i);
   }
 
   /** Records [from, to) of a segment are damaged: they are given up. */
@@ -300,12 +302,12 @@ export class Topic {
     if (end < to) this.#lost.push({ from: segment.firstSeq + end, to: segment.firstSeq + to });
   }
 
-  /** Records [from, to) of a segment cannot be read now: they are put off until `atMs`, monotonic. */
-  putOff(segment: Segment, from: number, to: number, atMs: number): void {
+  /** Records [from, to) of a segment cannot be read now: they are deferred until `atMs`, monotonic. */
+  deferUnreadable(segment: Segment, from: number, to: number, atMs: number): void {
     const end = this.#releasedOf(segment, from, to);
     if (from < end) {
       for (const channel of this.channels.values()) {
-        putOff(channel, segment, from, end, atMs);
+        deferUnreadable(channel, segment, from, end, atMs);
       }
     }
     if (end < to) this.#unreadable.push({ segment, from: end, to });
@@ -353,37 +355,37 @@ export class Topic {
   }
 
   /** Lets go of what neither a channel nor an unreleased record needs, after restoring. */
-  releaseUnneeded(): void {
-    this.#advanceHold();
+  unclaimUnneeded(): void {
+    this.#unclaimReleased();
   }
 
-  /** Restores a delay from before a restart, for a record that is not released yet. */
-  restoreDelay(delayed: Delayed): void {
-    this.#delayed.push(delayed);
+  /** Restores, from before a restart, that an unreleased record will be deferred. */
+  restoreDeferred(deferred: DeferredRecord): void {
+    this.#deferred.push(deferred);
   }
 
-  #advanceHold(): void {
-    let hold = this.#hold;
-    while (hold !== null && hold.sealed && hold.endSeq <= this.releasedSeq) {
-      const next: Segment | null = hold.next;
-      this.#hold = next;
-      this.releaseNeed(hold);
-      hold = next;
+  #unclaimReleased(): void {
+    let segment = this.#firstUnreleased;
+    while (segment !== null && segment.sealed && segment.endSeq <= this.releasedSeq) {
+      const next: Segment | null = segment.next;
+      this.#firstUnreleased = next;
+      this.unclaim(segment);
+      segment = next;
     }
   }
 
   /** Where the released position is: a segment and an index in it, or the end of the log. */
   releasedAt(): { segment: Segment | null; index: number } {
-    let segment = this.#hold;
+    let segment = this.#firstUnreleased;
     while (segment !== null && segment.sealed && segment.endSeq <= this.releasedSeq) segment = segment.next;
     return { segment, index: segment === null ? 0 : Math.max(0, this.releasedSeq - segment.firstSeq) };
   }
 
   /** One claim on the segment is gone. */
-  releaseNeed(segment: Segment): void {
-    if (--segment.needs > 0) return;
+  unclaim(segment: Segment): void {
+    if (--segment.claims > 0) return;
     if (segment.seqs === null) this.#unlink(segment);
-    this.host.segmentReleased(segment);
+    this.host.segmentUnclaimed(segment);
   }
 
   #unlink(segment: Segment): void {
@@ -448,11 +450,11 @@ export class Topic {
     const from = this.releasedSeq, to = this.committedSeq;
     this.releasedSeq = to;
     this.pendingCount = 0;
-    this.#delayed = this.#delayed.filter((d) => d.seq >= to);
+    this.#deferred = this.#deferred.filter((d) => d.seq >= to);
     this.#lost = [];
     this.#unreadable = [];
     for (const channel of this.channels.values()) channel.finishAhead(from, to);
-    this.#advanceHold();
+    this.#unclaimReleased();
   }
 
   /** Deletes the topic with its channels and messages. */
@@ -462,6 +464,6 @@ export class Topic {
     this.releasedSeq = this.endSeq;
     this.pendingCount = 0;
     if (this.last !== null && !this.last.sealed) this.#seal();
-    this.#advanceHold();
+    this.#unclaimReleased();
   }
 }

@@ -18,7 +18,7 @@ import { Segment } from "../storage/segment.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Channel } from "../broker/channel.ts";
 import type { Chunk } from "../broker/chunk.ts";
-import { EXCEPTION, FIRST_SLOT } from "../broker/chunk.ts";
+import { FIRST_SLOT, TRACKED } from "../broker/chunk.ts";
 import type { Residency } from "./residency.ts";
 import type { Topic } from "../broker/topic.ts";
 
@@ -79,7 +79,7 @@ export class Compaction {
 
   async #run(broker: Broker): Promise<void> {
     if (this.#stopped) return;
-    for (const segment of this.#sparse.keys()) if (segment.released) this.#sparse.delete(segment);
+    for (const segment of this.#sparse.keys()) if (segment.isUnclaimed) this.#sparse.delete(segment);
     for (const topic of broker.topics.values()) {
       if (!topic.ephemeral && topic.channels.size > 0) await this.#gatherPassed(topic, broker);
     }
@@ -129,7 +129,7 @@ export class Compaction {
       const sparse = this.#copy(records);
       const place = await this.#keepSparse(topic, sparse);
       for (const segment of segments) {
-        if (segment.released) continue;
+        if (segment.isUnclaimed) continue;
         for (const { channel, chunk } of claimsOn(topic, segment)) {
           channel.relocate(chunk, (seq) => ({ segment: sparse, index: sparse.indexOf(seq) }), broker.nowMs);
         }
@@ -139,7 +139,7 @@ export class Compaction {
     });
   }
 
-  /** Does `work` with all of `segments` in memory, except those that are released before. */
+  /** Does `work` with all of `segments` in memory, except those that are unclaimed before. */
   async #withPinned(segments: Segment[], work: () => Promise<void>): Promise<void> {
     let pinned = 0;
     try {
@@ -148,7 +148,7 @@ export class Compaction {
         segment.pins++;
         pinned++;
         // A read that was already running may end with the segment evicted, for want of this pin.
-        while (segment.buffer === null && !segment.released) await this.#residency.load(segment);
+        while (segment.buffer === null && !segment.isUnclaimed) await this.#residency.load(segment);
         // A copy would be without what could not be read: it stays where it is.
         if (segment.missing.length > 0) return;
       }
@@ -192,8 +192,8 @@ export class Compaction {
     sparse: Segment,
     place: { file: LogFile; entry: Parameters<CommitLog["moveTo"]>[2] },
   ): void {
-    if (sparse.needs === 0) {
-      sparse.released = true;
+    if (sparse.claims === 0) {
+      sparse.isUnclaimed = true;
       sparse.dropBuffer(this.#pool);
       return;
     }
@@ -207,7 +207,7 @@ export class Compaction {
   async #mergeSparse(): Promise<void> {
     const byTopic = new Map<Topic, Segment[]>();
     for (const [segment, topic] of this.#sparse) {
-      if (segment.needs > segment.count / 2 && segment.usedBytes >= SPARSE_BYTES) continue;
+      if (segment.claims > segment.count / 2 && segment.usedBytes >= SPARSE_BYTES) continue;
       byTopic.set(topic, [...byTopic.get(topic) ?? [], segment]);
     }
     for (const [topic, segments] of byTopic) {
@@ -219,18 +219,18 @@ export class Compaction {
   async #merge(topic: Topic, segments: Segment[]): Promise<void> {
     await this.#withPinned(segments, async () => {
       const from = new Set(segments), bySeq = new Map<number, { from: Segment; index: number }>();
-      for (const exception of exceptionsIn(topic, from)) {
-        bySeq.set(exception.seq, { from: exception.segment, index: exception.index });
+      for (const message of trackedIn(topic, from)) {
+        bySeq.set(message.seq, { from: message.segment, index: message.index });
       }
       if (bySeq.size === 0) return;
       const sparse = this.#copy([...bySeq].sort((a, b) => a[0] - b[0]).map(([, record]) => record));
       const place = await this.#keepSparse(topic, sparse);
-      for (const exception of [...exceptionsIn(topic, from)]) {
-        const old = exception.segment;
-        exception.segment = sparse;
-        exception.index = sparse.indexOf(exception.seq);
-        sparse.needs++;
-        topic.releaseNeed(old);
+      for (const message of [...trackedIn(topic, from)]) {
+        const old = message.segment;
+        message.segment = sparse;
+        message.index = sparse.indexOf(message.seq);
+        sparse.claims++;
+        topic.unclaim(old);
       }
       this.#adopt(topic, sparse, place);
       this.movedRecords += sparse.count;
@@ -255,11 +255,11 @@ export class Compaction {
       for (let segment = topic.first; segment !== null && !this.#stopped; segment = segment.next) {
         if (!segment.extents.some((extent) => extent.file === emptiest)) continue;
         await this.#move(topic, segment);
-        if (segment.released) break;
+        if (segment.isUnclaimed) break;
       }
     }
     for (const [segment, topic] of [...this.#sparse]) {
-      if (!segment.released && segment.extents.some((extent) => extent.file === emptiest)) {
+      if (!segment.isUnclaimed && segment.extents.some((extent) => extent.file === emptiest)) {
         await this.#merge(topic, [segment]);
       }
     }
@@ -268,9 +268,9 @@ export class Compaction {
   async #move(topic: Topic, segment: Segment): Promise<void> {
     if (!segment.sealed || segment.loggedCount < segment.count) return;
     await this.#withPinned([segment], async () => {
-      if (segment.released) return;
+      if (segment.isUnclaimed) return;
       const { file, entry } = await this.#log.keep(segment, topic.number, KIND_MESSAGES, new Uint8Array(0));
-      if (!segment.released) this.#log.moveTo(segment, file, entry);
+      if (!segment.isUnclaimed) this.#log.moveTo(segment, file, entry);
       this.movedRecords += segment.count;
     });
   }
@@ -303,7 +303,7 @@ function wantedIn(topic: Topic, segment: Segment): number[] {
   for (let i = 0; i < segment.count; i++) {
     for (const { chunk } of claims) {
       const entry = chunk.entries[i];
-      if (entry !== EXCEPTION && entry < FIRST_SLOT) continue;
+      if (entry !== TRACKED && entry < FIRST_SLOT) continue;
       wanted.push(i);
       break;
     }
@@ -311,8 +311,8 @@ function wantedIn(topic: Topic, segment: Segment): number[] {
   return wanted;
 }
 
-function* exceptionsIn(topic: Topic, segments: Set<Segment>) {
+function* trackedIn(topic: Topic, segments: Set<Segment>) {
   for (const channel of topic.channels.values()) {
-    for (const exception of channel.exceptions.values()) if (segments.has(exception.segment)) yield exception;
+    for (const message of channel.tracked.values()) if (segments.has(message.segment)) yield message;
   }
 }

@@ -174,7 +174,7 @@ export class Persistence implements Store {
 
   #appendSegment(topic: Topic, segment: Segment): void {
     const delays: DelayEntry[] = [], nowMs = this.#clock.nowMs();
-    for (const { seq, delayMs, publishedMs } of topic.delayed) {
+    for (const { seq, delayMs, publishedMs } of topic.deferred) {
       const index = seq - segment.firstSeq;
       if (index < segment.loggedCount || index >= segment.count) continue;
       // The delay starts now, a little after the timestamp, which is that of the begin of the turn.
@@ -430,7 +430,7 @@ export class Persistence implements Store {
     this.residency.add(topic, segment);
   }
 
-  segmentReleased(segment: Segment): void {
+  segmentUnclaimed(segment: Segment): void {
     this.log.forget(segment);
   }
 
@@ -464,7 +464,7 @@ export class Persistence implements Store {
   }
 
   unreadable(topic: Topic, segment: Segment, from: number, to: number, retryMs: number): void {
-    topic.putOff(segment, from, to, this.#clock.monotonicMs() + retryMs);
+    topic.deferUnreadable(segment, from, to, this.#clock.monotonicMs() + retryMs);
   }
 
   // ---- time and end -------------------------------------------------------------------------

@@ -1,13 +1,13 @@
 /**
- * What the log on disk is told about channels: positions, exceptions and their ends.
+ * What the log on disk is told about channels: positions, tracked messages and their ends.
  *
  * A position is the cursor and the runs of messages before it that are in flight since their first
- * delivery; all else before the cursor is finished or an exception. Exceptions are told when they change.
+ * delivery; all else before the cursor is finished or tracked. Tracked messages are told when they change.
  */
 import type { StateWriter } from "../storage/state_records.ts";
 import type { Channel } from "../broker/channel.ts";
 import { FINISHED, FIRST_SLOT } from "../broker/chunk.ts";
-import type { Exception } from "../broker/exception.ts";
+import type { TrackedMessage } from "../broker/tracked_message.ts";
 import type { Topic } from "../broker/topic.ts";
 
 /** Turns a monotonic time into Unix ms. */
@@ -22,14 +22,14 @@ export function cursorSeqOf(channel: Channel): number {
 /** Adds what changed since the last call, and takes note that it is told. */
 export function writeChanges(channel: Channel, number: number, into: StateWriter, toUnixMs: ToUnixMs): void {
   const { journal } = channel;
-  for (const exception of journal.exceptions) {
+  for (const message of journal.tracked) {
     // One that ended meanwhile was never told, so neither is its end.
-    if (!exception.unsaved) continue;
-    exception.unsaved = false;
-    exception.saved = true;
-    writeException(exception, number, into, toUnixMs);
+    if (!message.unsaved) continue;
+    message.unsaved = false;
+    message.saved = true;
+    writeTracked(message, number, into, toUnixMs);
   }
-  for (const seq of journal.ends) into.add({ type: "exception ended", channel: number, seq });
+  for (const seq of journal.ends) into.add({ type: "tracked finished", channel: number, seq });
   for (const { from, to } of journal.doneAhead) {
     into.add({ type: "done ahead", channel: number, from, to });
   }
@@ -47,22 +47,22 @@ export function writeSnapshot(channel: Channel, number: number, into: StateWrite
     startSeq: cursorSeqOf(channel),
   });
   writePosition(channel, number, into);
-  for (const exception of channel.exceptions.values()) writeException(exception, number, into, toUnixMs);
+  for (const message of channel.tracked.values()) writeTracked(message, number, into, toUnixMs);
   writeDoneAhead(channel, number, into);
 }
 
 /** Takes note that a snapshot with the channel is in the log. */
 export function snapshotWritten(channel: Channel): void {
-  for (const exception of channel.exceptions.values()) {
-    exception.unsaved = false;
-    exception.saved = true;
+  for (const message of channel.tracked.values()) {
+    message.unsaved = false;
+    message.saved = true;
   }
   channel.journal.clear();
 }
 
-function writeException(exception: Exception, number: number, into: StateWriter, toUnixMs: ToUnixMs): void {
-  const dueMs = exception.state === "deferred" ? toUnixMs(exception.atMs) : 0;
-  into.add({ type: "exception", channel: number, seq: exception.seq, attempts: exception.attempts, dueMs });
+function writeTracked(message: TrackedMessage, number: number, into: StateWriter, toUnixMs: ToUnixMs): void {
+  const dueMs = message.state === "deferred" ? toUnixMs(message.atMs) : 0;
+  into.add({ type: "tracked", channel: number, seq: message.seq, attempts: message.attempts, dueMs });
 }
 
 function writePosition(channel: Channel, number: number, into: StateWriter): void {
@@ -109,7 +109,7 @@ export function writeTopic(topic: Topic, into: StateWriter): void {
     endSeq: topic.endSeq,
     releasedSeq: topic.releasedSeq,
   });
-  for (const { seq, delayMs, publishedMs } of topic.delayed) {
-    into.add({ type: "delayed", topic: topic.number, seq, delayMs, publishedMs });
+  for (const { seq, delayMs, publishedMs } of topic.deferred) {
+    into.add({ type: "deferred", topic: topic.number, seq, delayMs, publishedMs });
   }
 }

@@ -6,7 +6,7 @@
  * already, so eviction writes nothing; only a segment whose records lie scattered over many small blocks is
  * first written once as a whole, or reading it back would take as many reads.
  *
- * What the disk does not give is put off and tried again, without end; what is damaged or gone is given up. Neither
+ * What the disk does not give is deferred and tried again, without end; what is damaged or gone is given up. Neither
  * keeps the rest of a segment, or those behind it, from the consumers.
  */
 import type { Logger } from "../log/logger.ts";
@@ -26,19 +26,19 @@ export interface ResidencyHost {
   damaged(path: string, offset: number, bytes: Uint8Array): void;
   /** Records [from, to) are damaged or gone: they are given up. */
   lost(topic: Topic, segment: Segment, from: number, to: number, cause: Error): void;
-  /** The disk does not give records [from, to) now: they are put off for `retryMs`. */
+  /** The disk does not give records [from, to) now: they are deferred for `retryMs`. */
   unreadable(topic: Topic, segment: Segment, from: number, to: number, retryMs: number): void;
 }
 
 /** Segments ahead of a cursor that stay in memory, and are read ahead. */
 const READ_AHEAD = 3;
-/** Reads that fail before their records are put off, and the pause between them. */
+/** Reads that fail before their records are deferred, and the pause between them. */
 const READ_ATTEMPTS = 3;
 const READ_RETRY_MS = 200;
-/** For how long records are put off, the first time and at most; it doubles each time. */
-const FIRST_PUT_OFF_MS = 1000;
-const MAX_PUT_OFF_MS = 30_000;
-/** With so many segments that cannot be read the next one is waited for: each message that is put off takes memory. */
+/** For how long records are deferred, the first time and at most; it doubles each time. */
+const FIRST_DEFER_MS = 1000;
+const MAX_DEFER_MS = 30_000;
+/** With so many segments that cannot be read the next one is waited for: each message that is deferred takes memory. */
 const MAX_UNREADABLE_SEGMENTS = 16;
 /** Extents this close are read in one go. */
 const MAX_READ_GAP_BYTES = 4096;
@@ -47,11 +47,11 @@ export class Residency {
   readonly #pool: BufferPool;
   readonly #limitBytes: number;
   readonly #host: ResidencyHost;
-  /** Sealed segments with a buffer, oldest first, with released ones among them. */
+  /** Sealed segments with a buffer, oldest first, with unclaimed ones among them. */
   #resident: { topic: Topic; segment: Segment }[] = [];
   readonly #topicOf = new WeakMap<Segment, Topic>();
-  /** Segments with records that the disk did not give, and for how long those were put off last. */
-  readonly #unreadable = new Map<Segment, { putOffMs: number; cause: Error }>();
+  /** Segments with records that the disk did not give, and for how long those were deferred last. */
+  readonly #unreadable = new Map<Segment, { deferMs: number; cause: Error }>();
   readonly #logger: Logger;
   #stopped = false;
 
@@ -83,7 +83,7 @@ export class Residency {
     let kept = resident.length;
     for (let i = resident.length - 1; i >= 0 && this.#pool.lentBytes > this.#limitBytes; i--) {
       const { topic, segment } = resident[i];
-      if (segment.released || segment.buffer === null) {
+      if (segment.isUnclaimed || segment.buffer === null) {
         resident[i] = resident[--kept];
         resident.length = kept;
         continue;
@@ -98,13 +98,13 @@ export class Residency {
 
   /** Forgets entries of segments that went, so that the list stays as long as what is in memory. */
   tidy(): void {
-    this.#resident = this.#resident.filter(({ segment }) => !segment.released && segment.buffer !== null);
-    for (const segment of this.#unreadable.keys()) if (segment.released) this.#unreadable.delete(segment);
+    this.#resident = this.#resident.filter(({ segment }) => !segment.isUnclaimed && segment.buffer !== null);
+    for (const segment of this.#unreadable.keys()) if (segment.isUnclaimed) this.#unreadable.delete(segment);
   }
 
   /** Why some wanted records cannot be read, null when all can as far as is known. */
   get failure(): Error | null {
-    for (const [segment, { cause }] of this.#unreadable) if (!segment.released) return cause;
+    for (const [segment, { cause }] of this.#unreadable) if (!segment.isUnclaimed) return cause;
     return null;
   }
 
@@ -137,7 +137,7 @@ export class Residency {
       segment.pins++;
       try {
         const failed = await readPlaces(places, buffer.bytes, 1);
-        if (!segment.released) this.#loaded(topic, segment, failed);
+        if (!segment.isUnclaimed) this.#loaded(topic, segment, failed);
       } finally {
         segment.unpin(this.#pool);
       }
@@ -145,7 +145,7 @@ export class Residency {
     }
     const taken = this.#pool.take(Math.max(segment.usedBytes, spanBytes(segment.extents), 1));
     const failed = await this.#waitForRoom(segment, taken.bytes, await readWhole(segment, taken.bytes));
-    if (segment.released) {
+    if (segment.isUnclaimed) {
       this.#pool.give(taken);
       return;
     }
@@ -159,10 +159,10 @@ export class Residency {
   /** Tries on while too much cannot be read already. @returns what could not be read at last */
   async #waitForRoom(segment: Segment, bytes: Uint8Array, failed: FailedPlace[]): Promise<FailedPlace[]> {
     const isWaiting = () =>
-      !segment.released && !this.#stopped && failed.some(({ isDamaged }) => !isDamaged) &&
+      !segment.isUnclaimed && !this.#stopped && failed.some(({ isDamaged }) => !isDamaged) &&
       this.#unreadable.size >= MAX_UNREADABLE_SEGMENTS && !this.#unreadable.has(segment);
     while (isWaiting()) {
-      await pause(FIRST_PUT_OFF_MS);
+      await pause(FIRST_DEFER_MS);
       failed = await readPlaces(failed, bytes, 1);
     }
     return failed;
@@ -193,9 +193,9 @@ export class Residency {
         } on cannot be read and are put off - ${cause.message}`,
       );
     }
-    const putOffMs = before === undefined ? FIRST_PUT_OFF_MS : Math.min(before.putOffMs * 2, MAX_PUT_OFF_MS);
-    this.#unreadable.set(segment, { putOffMs, cause });
-    for (const { from, to } of missing) this.#host.unreadable(topic, segment, from, to, putOffMs);
+    const deferMs = before === undefined ? FIRST_DEFER_MS : Math.min(before.deferMs * 2, MAX_DEFER_MS);
+    this.#unreadable.set(segment, { deferMs, cause });
+    for (const { from, to } of missing) this.#host.unreadable(topic, segment, from, to, deferMs);
   }
 
   /** No read is waited for any longer. */

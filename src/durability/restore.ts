@@ -90,9 +90,11 @@ function restoreTopic(
   broker.raiseFirstSeq(topic.endSeq);
   const released = recovered.channels.size > 0 && !paused ? topic.endSeq : releasedSeqOf(recovered);
   topic.restoreReleased(released);
-  for (const delayed of recovered.delayed) {
+  for (const deferred of recovered.deferred) {
     // One of a group that failed, or of a file that is missing, has a delay and no record.
-    if (delayed.seq >= released && findDense(places.dense, delayed.seq) !== null) topic.restoreDelay(delayed);
+    if (deferred.seq >= released && findDense(places.dense, deferred.seq) !== null) {
+      topic.restoreDeferred(deferred);
+    }
   }
   let missing = 0;
   for (const channel of recovered.channels.values()) {
@@ -101,9 +103,9 @@ function restoreTopic(
   if (missing > 0) {
     logger.warn(`TOPIC(${topic.name}): ${missing} unfinished messages are not in the log any more`);
   }
-  topic.releaseUnneeded();
+  topic.unclaimUnneeded();
   for (const sparse of places.sparse) {
-    if (sparse.needs === 0) broker.segmentReleased(sparse);
+    if (sparse.claims === 0) broker.segmentUnclaimed(sparse);
     else persistence.compaction.addSparse(topic, sparse);
   }
 }
@@ -178,7 +180,7 @@ function restoreChannel(
   const channel = topic.restoreChannel(recovered.name, recovered.cursorSeq);
   persistence.register(channel, recovered.number);
   let missing = 0;
-  for (const [seq, { attempts, dueMs }] of recovered.exceptions) {
+  for (const [seq, { attempts, dueMs }] of recovered.tracked) {
     const atMs = dueMs > 0 ? Math.max(dueMs + toMonotonicMs, 1) : 0;
     if (seq < topic.releasedSeq && !restoreMessage(channel, places, seq, attempts, atMs)) missing++;
   }

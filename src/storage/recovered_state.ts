@@ -4,13 +4,13 @@
 import type { StateRecord } from "./state_records.ts";
 
 /** A record that will be deferred when it is released. */
-export interface RecoveredDelay {
+export interface RecoveredDeferral {
   seq: number;
   delayMs: number;
   publishedMs: number;
 }
 
-export interface RecoveredException {
+export interface RecoveredTracked {
   attempts: number;
   /** Unix ms; 0 for at once. */
   dueMs: number;
@@ -20,9 +20,9 @@ export interface RecoveredChannel {
   number: number;
   name: string;
   cursorSeq: number;
-  /** Unfinished messages below the cursor that are no exceptions. */
+  /** Unfinished messages below the cursor that are not tracked. */
   runs: { from: number; count: number }[];
-  exceptions: Map<number, RecoveredException>;
+  tracked: Map<number, RecoveredTracked>;
   /** Finished messages at or after the cursor. */
   doneAhead: { from: number; to: number }[];
 }
@@ -32,7 +32,7 @@ export interface RecoveredTopic {
   name: string;
   endSeq: number;
   releasedSeq: number;
-  delayed: RecoveredDelay[];
+  deferred: RecoveredDeferral[];
   channels: Map<number, RecoveredChannel>;
 }
 
@@ -43,7 +43,7 @@ export class RecoveredState {
   readonly imported = new Map<string, { fileNumber: number; position: number }>();
   /**
    * Set behind a damaged stretch, until the next snapshot: a position takes all before it for finished but the
-   * exceptions that were told, and some may have been told in the stretch.
+   * tracked messages that were told, and some may have been told in the stretch.
    */
   ignoresPositions = false;
 
@@ -64,9 +64,9 @@ export class RecoveredState {
   delay(topicNumber: number, seq: number, delayMs: number, publishedMs: number): void {
     const topic = this.topics.get(topicNumber);
     if (topic === undefined) return;
-    topic.delayed.push({ seq, delayMs, publishedMs });
+    topic.deferred.push({ seq, delayMs, publishedMs });
     for (const channel of topic.channels.values()) {
-      channel.exceptions.set(seq, { attempts: 0, dueMs: publishedMs + delayMs });
+      channel.tracked.set(seq, { attempts: 0, dueMs: publishedMs + delayMs });
     }
   }
 
@@ -89,8 +89,8 @@ export class RecoveredState {
         this.channels.get(record.channel)?.topic.channels.delete(record.channel);
         this.channels.delete(record.channel);
         return;
-      case "delayed":
-        this.topics.get(record.topic)?.delayed.push({
+      case "deferred":
+        this.topics.get(record.topic)?.deferred.push({
           seq: record.seq,
           delayMs: record.delayMs,
           publishedMs: record.publishedMs,
@@ -111,7 +111,7 @@ export class RecoveredState {
   #addTopic(record: StateRecord & { type: "topic" }): void {
     const { topic: number, name, endSeq, releasedSeq } = record, existing = this.topics.get(number);
     if (existing !== undefined) existing.endSeq = Math.max(existing.endSeq, endSeq);
-    else this.topics.set(number, { number, name, endSeq, releasedSeq, delayed: [], channels: new Map() });
+    else this.topics.set(number, { number, name, endSeq, releasedSeq, deferred: [], channels: new Map() });
   }
 
   #noteImported({ queue, fileNumber, position }: StateRecord & { type: "imported" }): void {
@@ -128,7 +128,7 @@ export class RecoveredState {
     const topic = this.topics.get(number);
     if (topic === undefined) return;
     topic.releasedSeq = Math.max(topic.releasedSeq, releasedSeq);
-    topic.delayed = topic.delayed.filter((delay) => delay.seq >= releasedSeq);
+    topic.deferred = topic.deferred.filter((delay) => delay.seq >= releasedSeq);
   }
 
   #addChannel(record: StateRecord & { type: "channel" }): void {
@@ -139,12 +139,12 @@ export class RecoveredState {
       name: record.name,
       cursorSeq: record.startSeq,
       runs: [],
-      exceptions: new Map(),
+      tracked: new Map(),
       doneAhead: [],
     };
-    for (const delay of topic.delayed) {
+    for (const delay of topic.deferred) {
       if (delay.seq < record.startSeq) continue;
-      channel.exceptions.set(delay.seq, { attempts: 0, dueMs: delay.publishedMs + delay.delayMs });
+      channel.tracked.set(delay.seq, { attempts: 0, dueMs: delay.publishedMs + delay.delayMs });
     }
     topic.channels.set(record.channel, channel);
     this.channels.set(record.channel, { topic, channel });
@@ -153,7 +153,7 @@ export class RecoveredState {
 
 type ChannelRecord = Extract<
   StateRecord,
-  { type: "channel emptied" | "position" | "exception" | "exception ended" | "done ahead" }
+  { type: "channel emptied" | "position" | "tracked" | "tracked finished" | "done ahead" }
 >;
 
 function applyToChannel(channel: RecoveredChannel, record: ChannelRecord): void {
@@ -162,8 +162,8 @@ function applyToChannel(channel: RecoveredChannel, record: ChannelRecord): void 
       channel.cursorSeq = record.cursorSeq;
       channel.runs = [];
       // What was not released is kept, and with it when it is due.
-      for (const seq of channel.exceptions.keys()) {
-        if (seq < record.cursorSeq) channel.exceptions.delete(seq);
+      for (const seq of channel.tracked.keys()) {
+        if (seq < record.cursorSeq) channel.tracked.delete(seq);
       }
       channel.doneAhead = channel.doneAhead.filter((range) => range.to > record.cursorSeq);
       return;
@@ -172,19 +172,19 @@ function applyToChannel(channel: RecoveredChannel, record: ChannelRecord): void 
       channel.runs = record.runs;
       channel.doneAhead = channel.doneAhead.filter((range) => range.to > record.cursorSeq);
       return;
-    case "exception":
-      channel.exceptions.set(record.seq, { attempts: record.attempts, dueMs: record.dueMs });
+    case "tracked":
+      channel.tracked.set(record.seq, { attempts: record.attempts, dueMs: record.dueMs });
       return;
-    case "exception ended":
-      channel.exceptions.delete(record.seq);
+    case "tracked finished":
+      channel.tracked.delete(record.seq);
       // Its position record may be older than its end and still list it, or the cursor be before it.
       channel.runs = channel.runs.flatMap((run) => without(run, record.seq));
       if (record.seq >= channel.cursorSeq) channel.doneAhead.push({ from: record.seq, to: record.seq + 1 });
       return;
     case "done ahead":
       channel.doneAhead.push({ from: record.from, to: record.to });
-      for (let seq = record.from; seq < record.to && channel.exceptions.size > 0; seq++) {
-        channel.exceptions.delete(seq);
+      for (let seq = record.from; seq < record.to && channel.tracked.size > 0; seq++) {
+        channel.tracked.delete(seq);
       }
   }
 }

@@ -7,11 +7,11 @@
  * compaction makes of the few records still wanted from others, lists them in `seqs`, ascending.
  *
  * Life: open (records are appended) -> sealed -> perhaps evicted (`buffer` is null, the bytes are in the
- * files named by `extents`) -> perhaps loaded again -> released, when no channel needs it. Segments
+ * files named by `extents`) -> perhaps loaded again -> unclaimed, when no channel may read from it any more. Segments
  * of a topic are a doubly linked list in sequence order.
  *
  * Invariants: the buffer goes back to the pool only while `pins` is 0; a record once appended never
- * moves within its segment; `needs` counts the channels (and the topic, while a record is unreleased)
+ * moves within its segment; `claims` counts the channels (and the topic, while a record is unreleased)
  * that may still read from it.
  *
  * Cost: append is one copy of the body and nine stores; everything else is arithmetic.
@@ -65,7 +65,7 @@ export function timestampMs(time: Timestamp): number {
 
 /** The data of one block of a log file: consecutive records of a segment. */
 export interface Extent {
-  /** The file, which counts the bytes as live until the segment is released or moved. */
+  /** The file, which counts the bytes as live until the segment is unclaimed or moved. */
   file: SegmentSource;
   /** Byte offset of the first record in the file. */
   fileOffset: number;
@@ -107,7 +107,7 @@ export class Segment {
   /** Running socket and file operations on the buffer. */
   pins = 0;
   /** Channels that may still read from it, plus one while the topic has not released all of it. */
-  needs = 0;
+  claims = 0;
   /** Records [0, loggedCount) are in log files. */
   loggedCount = 0;
   extents: Extent[] = [];
@@ -118,7 +118,7 @@ export class Segment {
   /** Monotonic ms when compaction first saw that all cursors had passed; 0 before. */
   passedAtMs = 0;
   /** True when the segment left its topic; the buffer goes back as soon as nothing pins it. */
-  released = false;
+  isUnclaimed = false;
   /** Publish times of the first and the last record, Unix ns, as of when the buffer went; 0 for unknown. */
   #firstTimeNs = 0;
   #lastTimeNs = 0;
@@ -295,13 +295,13 @@ export class Segment {
 
   /** A socket or file operation on the buffer is over. */
   unpin(pool: BufferPool): void {
-    if (--this.pins === 0 && this.released) this.dropBuffer(pool);
+    if (--this.pins === 0 && this.isUnclaimed) this.dropBuffer(pool);
   }
 
   /** Gives the buffer back to `pool` once it is sealed, in files or not wanted, and unpinned. */
   dropBuffer(pool: BufferPool): void {
     if (this.buffer === null || this.pins !== 0) return;
-    if (!this.released && this.count > 0) this.#keepTimes();
+    if (!this.isUnclaimed && this.count > 0) this.#keepTimes();
     pool.give(this.buffer);
     this.buffer = null;
     this.index = EMPTY_INDEX;

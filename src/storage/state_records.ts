@@ -17,15 +17,15 @@ export type StateRecord =
   | { type: "channel deleted"; channel: number }
   /** All messages below `cursorSeq` are dropped. */
   | { type: "channel emptied"; channel: number; cursorSeq: number }
-  /** All below the cursor is finished but for the runs [from, from + count) and the exceptions. */
+  /** All below the cursor is finished but for the runs [from, from + count) and the tracked messages. */
   | { type: "position"; channel: number; cursorSeq: number; runs: { from: number; count: number }[] }
   /** An unfinished message with its attempts, due at `dueMs` (Unix ms), or at once when that is 0. */
-  | { type: "exception"; channel: number; seq: number; attempts: number; dueMs: number }
-  | { type: "exception ended"; channel: number; seq: number }
+  | { type: "tracked"; channel: number; seq: number; attempts: number; dueMs: number }
+  | { type: "tracked finished"; channel: number; seq: number }
   /** Messages [from, to), at or after the cursor, are finished. */
   | { type: "done ahead"; channel: number; from: number; to: number }
   /** A record that is not released yet and will be deferred then. */
-  | { type: "delayed"; topic: number; seq: number; delayMs: number; publishedMs: number }
+  | { type: "deferred"; topic: number; seq: number; delayMs: number; publishedMs: number }
   /** Messages of a queue of the original before this place are in the log; at 0, 0 it was moved away. */
   | { type: "imported"; queue: string; fileNumber: number; position: number };
 
@@ -37,10 +37,10 @@ const TYPES: readonly StateRecord["type"][] = [
   "channel deleted",
   "channel emptied",
   "position",
-  "exception",
-  "exception ended",
+  "tracked",
+  "tracked finished",
   "done ahead",
-  "delayed",
+  "deferred",
   "imported",
 ];
 const TYPE_NUMBERS = new Map(TYPES.map((type, i) => [type, i + 1]));
@@ -102,13 +102,13 @@ export class StateWriter {
       case "position":
         this.#position(record.channel, record.cursorSeq, record.runs);
         break;
-      case "exception":
+      case "tracked":
         this.#u32(record.channel);
         this.#f64(record.seq);
         this.#u32(record.attempts);
         this.#f64(record.dueMs);
         break;
-      case "exception ended":
+      case "tracked finished":
         this.#u32(record.channel);
         this.#f64(record.seq);
         break;
@@ -117,7 +117,7 @@ export class StateWriter {
         this.#f64(record.from);
         this.#f64(record.to);
         break;
-      case "delayed":
+      case "deferred":
         this.#u32(record.topic);
         this.#f64(record.seq);
         this.#f64(record.delayMs);
@@ -253,13 +253,13 @@ function readRecord(reader: FieldReader): StateRecord {
       const runs = Array.from({ length: count }, () => ({ from: reader.f64(), count: reader.u32() }));
       return { type, channel, cursorSeq, runs };
     }
-    case "exception":
+    case "tracked":
       return { type, channel: reader.u32(), seq: reader.f64(), attempts: reader.u32(), dueMs: reader.f64() };
-    case "exception ended":
+    case "tracked finished":
       return { type, channel: reader.u32(), seq: reader.f64() };
     case "done ahead":
       return { type, channel: reader.u32(), from: reader.f64(), to: reader.f64() };
-    case "delayed":
+    case "deferred":
       return {
         type,
         topic: reader.u32(),

@@ -89,7 +89,7 @@ class Bench {
 
   /** Lets the ends of turns that were asked for pass, and forgets what the store noted. */
   async settle(): Promise<void> {
-    this.#store.written.length = this.#store.released.length = this.#store.calls.length = 0;
+    this.#store.written.length = this.#store.unclaimed.length = this.#store.calls.length = 0;
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }

@@ -91,7 +91,7 @@ function drainAndCheck({ driver, model, pool }: Run): void {
     assert.equal(real.first, null, `${topic.name} holds on to a segment of which all is finished`);
     for (const channel of real.channels.values()) {
       assert.equal(channel.position.chunks.length, 0, "chunks");
-      assert.equal(channel.exceptions.size, 0, "exceptions");
+      assert.equal(channel.tracked.size, 0, "tracked messages");
     }
   }
   assert.equal(pool.lentBytes, 0, "bytes of segments that are not returned");

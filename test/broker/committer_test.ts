@@ -28,7 +28,7 @@ class Fixture {
   publish(topicName: string, name: string): void {
     const topic = this.broker.topic(topicName, topicName.endsWith("#ephemeral"));
     topic.publish(newBuffer(8), 0, 8);
-    this.broker.committer.hold({
+    this.broker.committer.listen({
       groupCommitted: (group) => this.events.push(`${name} in ${group}`),
       groupFailed: (group, cause) => this.events.push(`${name} failed in ${group}: ${cause.message}`),
     });

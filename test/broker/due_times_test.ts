@@ -65,7 +65,7 @@ Deno.test("Channel.scan() makes messages due at their time, not a moment before"
     early("a deferred message");
     early("a message in flight, timed out");
     early("a redelivered message, timed out");
-    const { seq } = [...channel.exceptions.values()][0];
+    const { seq } = [...channel.tracked.values()][0];
     assert.equal(channel.requeue(consumer.subscription, seq, delayMs, clock.monotonicMs()), "ok");
     early("a requeued message");
     assert.deepEqual([channel.timeoutCount, channel.requeueCount], [2, 1]);

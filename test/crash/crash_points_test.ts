@@ -112,7 +112,7 @@ class Rounds {
     for (const name of TOPICS) {
       const topic = broker.topic(name, false), committed: number[] = [];
       for (let count = random.int(10); count > 0; count--) committed.push(this.#publish(topic));
-      broker.committer.hold({
+      broker.committer.listen({
         groupCommitted: () => this.#owe(name, committed),
         groupFailed: (_, cause) => {
           throw cause;
@@ -296,7 +296,7 @@ class Rounds {
 }
 
 function deferred(channel: Channel): number[] {
-  return [...channel.exceptions.values()].filter(({ state }) => state === "deferred").map(({ seq }) => seq);
+  return [...channel.tracked.values()].filter(({ state }) => state === "deferred").map(({ seq }) => seq);
 }
 
 function channelOf(node: PersistentBroker, topic: string, channel: string): Channel {

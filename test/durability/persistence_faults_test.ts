@@ -242,7 +242,7 @@ Deno.test("Channel.lose() ends messages that are in flight, which no read could 
   await node.bury();
 });
 
-Deno.test("Topic.putOff() defers what cannot be read, leaves what is in flight, and Compaction leaves its place", async () => {
+Deno.test("Topic.deferUnreadable() defers what cannot be read, leaves what is in flight, and Compaction leaves its place", async () => {
   const clock = new FakeClock();
   const { node, channel, consumer, segment } = await damagedInFlight(clock, "unreadable");
   const { subscription } = consumer, seqs = consumer.takeDeliveries().map(({ seq }) => seq).slice(0, 15);
@@ -260,7 +260,7 @@ Deno.test("Topic.putOff() defers what cannot be read, leaves what is in flight, 
   assert.equal(channel.deferredCount, 0, "one in flight was taken away");
   channel.requeue(subscription, seqs[7], 0, node.broker.nowMs);
   channel.requeue(subscription, seqs[8], 0, node.broker.nowMs);
-  await until("it is put off", () => {
+  await until("it is deferred", () => {
     node.broker.endTurn();
     return channel.deferredCount === 1;
   });
@@ -278,7 +278,7 @@ Deno.test("Topic.putOff() defers what cannot be read, leaves what is in flight, 
     await node.background();
     await settle(node);
   }
-  assert.equal(segment.released, false, "the only copy of a message is gone");
+  assert.equal(segment.isUnclaimed, false, "the only copy of a message is gone");
   node.fileSystem.readErrorAt = () => null;
   channel.scan(node.broker.nowMs);
   subscription.setRdy(100);
@@ -304,7 +304,7 @@ Deno.test("Compaction moves the sound records of a segment of which some were lo
     await node.background();
     await settle(node);
   }
-  assert.equal(segment.released, true, "the segment is still there");
+  assert.equal(segment.isUnclaimed, true, "the segment is still there");
   channel.scan(node.broker.nowMs);
   const other = FakeConsumer.to(channel, node.broker, 1000);
   other.subscription.setRdy(2500);

@@ -63,7 +63,7 @@ class Run {
     let failure: Error | null = null;
     this.node.broker.beginTurn();
     work();
-    this.node.broker.committer.hold({
+    this.node.broker.committer.listen({
       groupCommitted() {},
       groupFailed: (_, cause) => failure = cause,
     });

@@ -56,7 +56,7 @@ class Fixture implements ResidencyHost, SegmentSource {
     }
     segment.sealed = true;
     segment.loggedCount = segment.count;
-    segment.needs = 1;
+    segment.claims = 1;
     segment.dropBuffer(this.pool);
     this.residency.addEvicted(this.topic, segment);
     return segment;
@@ -85,7 +85,7 @@ class Fixture implements ResidencyHost, SegmentSource {
   }
 
   unreadable(_topic: Topic, segment: Segment, from: number, to: number, retryMs: number): void {
-    this.events.push(`put off ${from}..${to} of ${segment.firstSeq} for ${retryMs} ms`);
+    this.events.push(`deferred ${from}..${to} of ${segment.firstSeq} for ${retryMs} ms`);
   }
 
   [Symbol.dispose](): void {
@@ -115,7 +115,7 @@ Deno.test("Residency.load() puts the records of an extent off that cannot be rea
   assert.deepEqual([0, 1, 2, 3, 4, 5].map((i) => segment.lacks(i)), [false, false, true, true, false, false]);
   assert.equal(f.residency.failure, refused);
   await f.residency.load(segment);
-  assert.deepEqual(f.events, ["put off 2..4 of 100 for 1000 ms", "put off 2..4 of 100 for 2000 ms"]);
+  assert.deepEqual(f.events, ["deferred 2..4 of 100 for 1000 ms", "deferred 2..4 of 100 for 2000 ms"]);
   f.refuse = () => null;
   await f.residency.load(segment);
   assert.equal(bodies(segment), "012345");
@@ -153,19 +153,19 @@ Deno.test("Residency.load() finds damage in what it reads later too", async () =
   f.refuse = () => null;
   await f.residency.load(segment);
   assert.deepEqual(f.events, [
-    "put off 0..2 of 100 for 1000 ms",
+    "deferred 0..2 of 100 for 1000 ms",
     "84 bytes at 0 of commit.000001.log",
     "lost 0..2 of 100",
   ]);
   assert.equal(f.residency.failure, null);
 });
 
-Deno.test("Residency.load() waits for a read once many segments are put off, and goes on when it heals", async () => {
+Deno.test("Residency.load() waits for a read once many segments are deferred, and goes on when it heals", async () => {
   using f = new Fixture();
   const segments = Array.from({ length: 17 }, (_, i) => f.segment(100 * i, 1, 1));
   f.refuse = () => refused;
   const loads = segments.map((segment) => f.residency.load(segment));
-  await until("all but one are put off", () => f.events.length === 16);
+  await until("all but one are deferred", () => f.events.length === 16);
   f.refuse = () => null;
   await Promise.all(loads);
   assert.equal(f.events.length, 16);
@@ -178,7 +178,7 @@ Deno.test("Residency.stop() ends the wait for a read", async () => {
   const segments = Array.from({ length: 17 }, (_, i) => f.segment(100 * i, 1, 1));
   f.refuse = () => refused;
   const loads = segments.map((segment) => f.residency.load(segment));
-  await until("all but one are put off", () => f.events.length === 16);
+  await until("all but one are deferred", () => f.events.length === 16);
   f[Symbol.dispose]();
   await Promise.all(loads);
   assert.equal(f.events.length, 17);

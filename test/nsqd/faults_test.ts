@@ -157,7 +157,7 @@ Deno.test("A read error on backlog puts its messages off, finished for nobody; t
       await consumer.subscribe("orders", "archive", 500);
       const first = (await take(consumer, 9900)).map(({ body }) => body);
       assert.deepEqual(first.toSorted(), all.filter((_, i) => i < 7200 || i >= 7300).toSorted());
-      await until("they are put off", async () => (await channelStats(server)).deferred_count === 100);
+      await until("they are deferred", async () => (await channelStats(server)).deferred_count === 100);
       assert.equal(await ping(server), `500 NOK - ${IO_ERROR}`);
       assert.ok(
         server.lines.some((line) =>
@@ -172,7 +172,7 @@ Deno.test("A read error on backlog puts its messages off, finished for nobody; t
       assert.equal(await ping(server), "200 OK");
       assert.ok(server.lines.some((line) => /messages from \d+ on can be read again/.test(line)));
     }
-    // Killed while they were put off, nothing of them is lost.
+    // Killed while they were deferred, nothing of them is lost.
     await using next = await start(found, directory);
     await until("all are due", async () => (await channelStats(next)).deferred_count === 0);
     const again = new Set(await drain(next));

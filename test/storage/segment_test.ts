@@ -130,10 +130,10 @@ Deno.test("Segment.fit() counts the records whose bytes fit, at least one", () =
   assert.equal(segment.fit(0, 4, 10_000), 4);
 });
 
-Deno.test("Segment.dropBuffer() waits for the last pin of a released segment", () => {
+Deno.test("Segment.dropBuffer() waits for the last pin of an unclaimed segment", () => {
   const pool = new BufferPool(0), segment = new Segment(1, pool.take(100));
   segment.pins = 2;
-  segment.released = true;
+  segment.isUnclaimed = true;
   segment.dropBuffer(pool);
   assert.equal(pool.lentBytes, 512);
   segment.unpin(pool);

@@ -27,16 +27,16 @@ const records: [StateRecord, hex: string][] = [
     "07" + "00000002" + "3ff0000000000000" + "00000000",
   ],
   [
-    { type: "exception", channel: 2, seq: 1, attempts: 65_535, dueMs: 0.5 },
+    { type: "tracked", channel: 2, seq: 1, attempts: 65_535, dueMs: 0.5 },
     "08" + "00000002" + "3ff0000000000000" + "0000ffff" + "3fe0000000000000",
   ],
-  [{ type: "exception ended", channel: 2, seq: 1 }, "09" + "00000002" + "3ff0000000000000"],
+  [{ type: "tracked finished", channel: 2, seq: 1 }, "09" + "00000002" + "3ff0000000000000"],
   [
     { type: "done ahead", channel: 2, from: 1, to: 2 },
     "0a" + "00000002" + "3ff0000000000000" + "4000000000000000",
   ],
   [
-    { type: "delayed", topic: 1, seq: 1, delayMs: 2, publishedMs: 3 },
+    { type: "deferred", topic: 1, seq: 1, delayMs: 2, publishedMs: 3 },
     "0b" + "00000001" + "3ff0000000000000" + "4000000000000000" + "4008000000000000",
   ],
   [

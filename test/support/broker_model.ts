@@ -434,13 +434,13 @@ export class BrokerModel {
 
 /** Every segment is claimed exactly by the channels that may read from it and by unreleased records. */
 function checkClaims(topic: Topic): void {
-  let held = false;
+  let isUnreleased = false;
   for (let segment = topic.first; segment !== null; segment = segment.next) {
     assert.ok(
-      segment.needs > 0,
-      `segment ${segment.firstSeq} is in the log of ${topic.name} and nobody needs it`,
+      segment.claims > 0,
+      `segment ${segment.firstSeq} is in the log of ${topic.name} and nobody claims it`,
     );
-    assert.equal(segment.released, false, `segment ${segment.firstSeq} is in the log and released`);
+    assert.equal(segment.isUnclaimed, false, `segment ${segment.firstSeq} is in the log and given up`);
     let claims = 0;
     for (const channel of topic.channels.values()) {
       const { position } = channel, cursor = position.segment;
@@ -449,11 +449,11 @@ function checkClaims(topic: Topic): void {
         !(segment !== cursor && chunk?.done);
       if (ahead || chunk !== undefined && !chunk.done) claims++;
     }
-    held ||= segment.endSeq > topic.releasedSeq || !segment.sealed;
-    const needs = segment.needs - claims;
+    isUnreleased ||= segment.endSeq > topic.releasedSeq || !segment.sealed;
+    const ofTopic = segment.claims - claims;
     assert.ok(
-      held ? needs === 1 : needs === 0,
-      `segment ${segment.firstSeq}: needs ${segment.needs}, ${claims} claims, held ${held}`,
+      ofTopic === (isUnreleased ? 1 : 0),
+      `segment ${segment.firstSeq}: ${segment.claims} claims, ${claims} of channels, unreleased: ${isUnreleased}`,
     );
   }
 }

@@ -9,7 +9,7 @@ export class MemoryStore implements Store {
   /** What `sync` waits for; a test at level `disk` decides it. */
   syncResult: () => Promise<void> = () => Promise.resolve();
   written: string[][] = [];
-  released: Segment[] = [];
+  unclaimed: Segment[] = [];
   calls: string[] = [];
 
   write(topics: readonly Topic[]): boolean {
@@ -34,8 +34,8 @@ export class MemoryStore implements Store {
     throw new Error("Cannot load a segment: nothing is evicted here");
   }
 
-  segmentReleased(segment: Segment): void {
-    this.released.push(segment);
+  segmentUnclaimed(segment: Segment): void {
+    this.unclaimed.push(segment);
   }
 
   enforceBudget(): void {}

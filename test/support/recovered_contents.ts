@@ -1,13 +1,13 @@
 /** Looks into a broker: which messages each of its channels still has. */
 import type { Channel } from "../../src/broker/channel.ts";
-import { EXCEPTION, WAITING } from "../../src/broker/chunk.ts";
+import { TRACKED, WAITING } from "../../src/broker/chunk.ts";
 import type { Topic } from "../../src/broker/topic.ts";
 import type { MessageState } from "./broker_model.ts";
 
 /** The unfinished messages of a channel without consumers. */
 export function unfinished(channel: Channel): Map<number, MessageState> {
   const found = new Map<number, MessageState>();
-  for (const [seq, { state, attempts, atMs }] of channel.exceptions) {
+  for (const [seq, { state, attempts, atMs }] of channel.tracked) {
     found.set(seq, { state, attempts, owner: null, atMs, deliveredAtMs: 0 });
   }
   const { position, topic } = channel;
@@ -25,8 +25,8 @@ export function unfinished(channel: Channel): Map<number, MessageState> {
           atMs: 0,
           deliveredAtMs: 0,
         });
-      } else if (entry === EXCEPTION && !channel.exceptions.has(segment.firstSeq + i)) {
-        throw new Error(`message ${segment.firstSeq + i} is marked as an exception and there is none`);
+      } else if (entry === TRACKED && !channel.tracked.has(segment.firstSeq + i)) {
+        throw new Error(`message ${segment.firstSeq + i} is marked as a tracked message and there is none`);
       }
     }
     from = 0;

@@ -55,7 +55,7 @@ function checkTopic(topic: ModelTopic, real: Topic, ending: Ending): void {
   for (const channel of topic.channels.values()) {
     checkChannel(topic, channel, real.channels.get(channel.name)!, ending, isPending);
   }
-  const delays = new Map(real.delayed.map(({ seq, delayMs }) => [seq, delayMs]));
+  const delays = new Map(real.deferred.map(({ seq, delayMs }) => [seq, delayMs]));
   const found = new Set([
     ...pending,
     ...[...topic.channels.values()].flatMap((channel) => [...channel.messages.keys()]),

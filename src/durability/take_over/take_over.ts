@@ -227,7 +227,7 @@ function tell(
   }
   const number = persistence.numberOf(channel);
   records.forEach(({ attempts }, i) => {
-    if (attempts > 0) into.add({ type: "exception", channel: number, seq: firstSeq + i, attempts, dueMs: 0 });
+    if (attempts > 0) into.add({ type: "tracked", channel: number, seq: firstSeq + i, attempts, dueMs: 0 });
   });
 }
 

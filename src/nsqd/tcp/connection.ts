@@ -317,7 +317,7 @@ export class Connection implements Consumer, CommandHandler, OutputOwner, AuthOw
   #stageOk(topic: Topic): void {
     const { broker, holdsReplies } = this.host;
     if (holdsReplies && !topic.ephemeral && this.#output.hold(broker.committer.group)) {
-      broker.committer.hold(this);
+      broker.committer.listen(this);
     }
     this.#output.ok();
     this.#markOutput();

@@ -1,19 +1,19 @@
-/** The heap of exceptions by time, and the queue of those that wait. */
+/** The heap of tracked messages by time, and the queue of those that wait. */
 import assert from "node:assert/strict";
-import { DueHeap, type Exception, newException } from "../../src/broker/exception.ts";
+import { DueHeap, newTrackedMessage, type TrackedMessage } from "../../src/broker/tracked_message.ts";
 import { RedeliveryQueue } from "../../src/broker/redelivery.ts";
 import { Segment } from "../../src/storage/segment.ts";
 import { Random } from "../support/random.ts";
 
 const SEGMENT = new Segment(0, null);
 
-function exception(seq: number, atMs: number): Exception {
-  return newException(seq, SEGMENT, 0, 1, "deferred", atMs);
+function tracked(seq: number, atMs: number): TrackedMessage {
+  return newTrackedMessage(seq, SEGMENT, 0, 1, "deferred", atMs);
 }
 
 Deno.test("DueHeap gives the earliest first through random pushes, removals and updates", () => {
   for (let seed = 1; seed <= 50; seed++) {
-    const random = new Random(seed), heap = new DueHeap(), held = new Set<Exception>();
+    const random = new Random(seed), heap = new DueHeap(), held = new Set<TrackedMessage>();
     for (let i = 0; i < 400; i++) {
       const known = [...held];
       switch (random.int(5)) {
@@ -33,7 +33,7 @@ Deno.test("DueHeap gives the earliest first through random pushes, removals and 
           }
           break;
         default: {
-          const one = exception(i, random.int(100));
+          const one = tracked(i, random.int(100));
           heap.push(one);
           held.add(one);
         }
@@ -52,7 +52,7 @@ Deno.test("DueHeap gives the earliest first through random pushes, removals and 
 });
 
 Deno.test("DueHeap.remove() of what is not in it changes nothing", () => {
-  const heap = new DueHeap(), inside = exception(1, 5), outside = exception(2, 1);
+  const heap = new DueHeap(), inside = tracked(1, 5), outside = tracked(2, 1);
   heap.push(inside);
   heap.remove(outside);
   assert.deepEqual([heap.size, heap.firstMs], [1, 5]);
@@ -62,11 +62,11 @@ Deno.test("DueHeap.remove() of what is not in it changes nothing", () => {
 
 Deno.test("RedeliveryQueue is first in first out, also past thousands and with some taken out", () => {
   for (let seed = 1; seed <= 20; seed++) {
-    const random = new Random(seed), queue = new RedeliveryQueue(), expected: Exception[] = [];
+    const random = new Random(seed), queue = new RedeliveryQueue(), expected: TrackedMessage[] = [];
     for (let i = 0; i < 6000; i++) {
       const growing = i < 3000 ? 0.7 : 0.3;
       if (random.chance(growing)) {
-        const one = exception(i, 0);
+        const one = tracked(i, 0);
         queue.push(one);
         expected.push(one);
       } else if (expected.length > 0 && random.chance(0.05)) {

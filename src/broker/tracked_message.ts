@@ -1,24 +1,24 @@
 /**
- * Exceptions: the messages of a channel that left the plain path (waiting in the log, delivered once,
+ * Tracked messages: the messages of a channel that left the plain path (waiting in the log, delivered once,
  * finished) because they were deferred, requeued, timed out or touched; and the heap of those that
  * have a time.
  *
- * Each exception is one object, so the ordinary message pays nothing for it.
+ * Each is one object, so the ordinary message pays nothing for it.
  */
 import type { Segment } from "../storage/segment.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** `requeued` waits to be delivered again, `deferred` waits for its time, `in flight` is with a consumer. */
-export type ExceptionState = "requeued" | "deferred" | "in flight";
+export type TrackedState = "requeued" | "deferred" | "in flight";
 
-export interface Exception {
+export interface TrackedMessage {
   readonly seq: number;
   /** Where the record is: compaction may move it to another segment. */
   segment: Segment;
   index: number;
   /** Deliveries so far, modulo 65536. */
   attempts: number;
-  state: ExceptionState;
+  state: TrackedState;
   /** Monotonic ms at which it is due (deferred) or times out (in flight). */
   atMs: number;
   /** Monotonic ms of the current delivery: TOUCH may extend it only so far. */
@@ -33,15 +33,15 @@ export interface Exception {
   saved: boolean;
 }
 
-/** Makes an exception that nobody holds and the log on disk does not know. */
-export function newException(
+/** Makes a tracked message that nobody holds and the log on disk does not know. */
+export function newTrackedMessage(
   seq: number,
   segment: Segment,
   index: number,
   attempts: number,
-  state: Exception["state"],
+  state: TrackedMessage["state"],
   atMs: number,
-): Exception {
+): TrackedMessage {
   return {
     seq,
     segment,
@@ -57,9 +57,9 @@ export function newException(
   };
 }
 
-/** A binary heap of exceptions by `atMs`, with removal from the middle. */
+/** A binary heap of tracked messages by `atMs`, with removal from the middle. */
 export class DueHeap {
-  readonly #items: Exception[] = [];
+  readonly #items: TrackedMessage[] = [];
 
   get size(): number {
     return this.#items.length;
@@ -70,17 +70,17 @@ export class DueHeap {
     return this.#items.length === 0 ? Infinity : this.#items[0].atMs;
   }
 
-  peek(): Exception | undefined {
+  peek(): TrackedMessage | undefined {
     return this.#items[0];
   }
 
-  push(item: Exception): void {
+  push(item: TrackedMessage): void {
     item.heapIndex = this.#items.length;
     this.#items.push(item);
     this.#up(item.heapIndex);
   }
 
-  remove(item: Exception): void {
+  remove(item: TrackedMessage): void {
     const at = item.heapIndex;
     if (at < 0) return;
     item.heapIndex = -1;
@@ -93,7 +93,7 @@ export class DueHeap {
   }
 
   /** Restores the order after `item.atMs` changed. */
-  update(item: Exception): void {
+  update(item: TrackedMessage): void {
     this.#up(item.heapIndex);
     this.#down(item.heapIndex);
   }
