@@ -8,6 +8,9 @@
 import { lookup as resolveName } from "node:dns/promises";
 import { Buffer } from "node:buffer";
 import { isIP } from "node:net";
+import { HttpClient } from "../http/client/http_client.ts";
+import { HttpRequestError } from "../http/client/errors.ts";
+import { urlOf } from "../http/client/url.ts";
 
 /** What came of one check. A warning does not make the whole fail. */
 export interface CheckResult {
@@ -319,17 +322,9 @@ async function getText(
   path: string,
   timeoutMs: number,
 ): Promise<{ status: number; text: string }> {
-  const answering = new AbortController();
-  const timer = setTimeout(() => answering.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
-  try {
-    const response = await fetch(`http://${address}${path}`, {
-      signal: answering.signal,
-      redirect: "manual",
-    });
-    return { status: response.status, text: await response.text() };
-  } finally {
-    clearTimeout(timer);
-  }
+  const client = new HttpClient({ connectTimeoutMs: timeoutMs, requestTimeoutMs: timeoutMs });
+  const { status, body } = await client.request(urlOf(address, path));
+  return { status, text: new TextDecoder().decode(body) };
 }
 
 async function getJson(address: string, path: string, timeoutMs: number): Promise<object> {
@@ -353,15 +348,13 @@ function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1" || address === "[::1]";
 }
 
-/** The innermost reason, without the wrapping of fetch and the numbers of the operating system. */
+/** The innermost reason, without the numbers of the operating system. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (error instanceof HttpRequestError) return error.message;
   if (error.cause instanceof Error) return messageOf(error.cause);
   if ("code" in error && error.code === "ENOTFOUND") return "this name does not resolve here";
-  return error.message.replace(/^.*client error \(\w+\): (tcp connect error: |dns error: )?/, "").replace(
-    / \(os error \d+\)$/,
-    "",
-  );
+  return error.message.replace(/ \(os error \d+\)$/, "");
 }
 
 /** `1 node`, `2 nodes`. */

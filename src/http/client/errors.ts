@@ -45,7 +45,7 @@ export class HttpRequestError extends Error {
 const REASONS: Record<string, string> = {
   ENOTFOUND: "this name does not resolve here",
   EAI_AGAIN: "this name does not resolve here",
-  ECONNREFUSED: "connection refused",
+  ECONNREFUSED: "Connection refused",
   ECONNRESET: "connection closed",
   EHOSTUNREACH: "no route to host",
   ENETUNREACH: "network is unreachable",

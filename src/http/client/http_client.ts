@@ -75,7 +75,8 @@ export class HttpClient {
     const timeLimit = new AbortController();
     const { requestTimeoutMs } = this.#settings;
     const timer = setTimeout(
-      () => timeLimit.abort(new HttpRequestError("timeout", `no reply within ${requestTimeoutMs} ms`)),
+      () =>
+        timeLimit.abort(new HttpRequestError("timeout", `no reply from it within ${requestTimeoutMs} ms`)),
       requestTimeoutMs,
     );
     try {
@@ -182,7 +183,7 @@ export class HttpClient {
       request.destroy();
     };
     const connecting = setTimeout(
-      () => fail(new HttpRequestError("connect", `no connection within ${connectTimeoutMs} ms`)),
+      () => fail(new HttpRequestError("connect", `no connection to it within ${connectTimeoutMs} ms`)),
       connectTimeoutMs,
     );
     const onAbort = (event: Event) =>

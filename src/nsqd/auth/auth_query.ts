@@ -1,6 +1,6 @@
 /** Asks one auth server, over HTTP or HTTPS, what a client may do. */
-import type { IncomingMessage } from "node:http";
-import type { RequestOptions } from "node:https";
+import { HttpRequestError } from "../../http/client/errors.ts";
+import type { HttpClient, HttpReply } from "../../http/client/http_client.ts";
 import { encodeJson } from "../../http/respond.ts";
 import { decodeText } from "../../protocol/quote.ts";
 
@@ -14,24 +14,7 @@ export interface AuthSubject {
   commonName: string;
 }
 
-/** How auth servers are asked. */
-export interface AuthQuerySettings {
-  method: "get" | "post";
-  /** Until the connection stands, ms. */
-  connectTimeoutMs: number;
-  /** For the whole request, ms. */
-  requestTimeoutMs: number;
-  /** A longer reply is refused. */
-  maxReplyBytes: number;
-  /** Roots for the certificates of auth servers, PEM; null for those of the system. */
-  rootCertificates: string | null;
-  minTlsVersion: "TLSv1.2" | "TLSv1.3";
-}
-
-interface Reply {
-  status: number;
-  text: string;
-}
+export type AuthRequestMethod = "get" | "post";
 
 const ACCEPT = "application/vnd.nsq; version=1.0";
 
@@ -48,20 +31,49 @@ export function authEndpoint(address: string): string {
  * @throws {Error} when there is no reply of status 200 in time, or `signal` aborts. The secret is in no message.
  */
 export async function queryAuthServer(
+  client: HttpClient,
   endpoint: string,
   subject: AuthSubject,
-  settings: AuthQuerySettings,
+  method: AuthRequestMethod,
   signal: AbortSignal,
 ): Promise<string> {
   const url = new URL(endpoint);
-  let reply = await request(url, subject, settings, signal);
+  let reply = await ask(client, url, subject, method, signal);
   if (reply.status === 403 && url.protocol === "http:") {
+    const port = httpsPortOf(textOf(reply));
     url.protocol = "https:";
-    url.port = String(httpsPortOf(reply.text));
-    reply = await request(url, subject, settings, signal);
+    url.port = String(port);
+    reply = await ask(client, url, subject, method, signal);
   }
   if (reply.status !== 200) throw new Error(`it answered status ${reply.status}`);
-  return reply.text;
+  return textOf(reply);
+}
+
+async function ask(
+  client: HttpClient,
+  url: URL,
+  subject: AuthSubject,
+  method: AuthRequestMethod,
+  signal: AbortSignal,
+): Promise<HttpReply> {
+  const isPost = method === "post";
+  const asked = new URL(url);
+  if (!isPost) asked.search += (asked.search === "" ? "?" : "&") + queryForm(subject);
+  try {
+    return await client.request(asked, {
+      method: isPost ? "POST" : "GET",
+      headers: { accept: ACCEPT, ...(isPost ? { "content-type": "application/json" } : {}) },
+      body: isPost ? jsonForm(subject) : null,
+      signal,
+    });
+  } catch (cause) {
+    const isAborted = cause instanceof HttpRequestError && cause.kind === "aborted";
+    throw isAborted ? new Error("the client is gone", { cause }) : cause;
+  }
+}
+
+function textOf({ body }: HttpReply): string {
+  return new TextDecoder().decode(body);
 }
 
 function httpsPortOf(text: string): number {
@@ -109,85 +121,4 @@ export function jsonForm(subject: AuthSubject): string {
     secret: [decodeText(subject.secret)],
     tls: [String(subject.tls)],
   });
-}
-
-async function request(
-  url: URL,
-  subject: AuthSubject,
-  settings: AuthQuerySettings,
-  signal: AbortSignal,
-): Promise<Reply> {
-  const isTls = url.protocol === "https:";
-  // Loaded when they are first needed: an nsqd without auth servers does without their megabytes.
-  const { request: open } = isTls ? await import("node:https") : await import("node:http");
-  const body = settings.method === "post" ? new TextEncoder().encode(jsonForm(subject)) : null;
-  const query = body === null ? `${url.search === "" ? "?" : "&"}${queryForm(subject)}` : "";
-  const options: RequestOptions = {
-    method: body === null ? "GET" : "POST",
-    hostname: url.hostname.replace(/^\[|\]$/g, ""),
-    port: url.port === "" ? undefined : Number(url.port),
-    path: url.pathname + url.search + query,
-    headers: body === null
-      ? { accept: ACCEPT }
-      : { accept: ACCEPT, "content-type": "application/json", "content-length": body.length },
-    // A connection of its own: it is asked rarely, and may have been restarted since.
-    agent: false,
-    ...(isTls ? { minVersion: settings.minTlsVersion } : {}),
-    ...(isTls && settings.rootCertificates !== null ? { ca: settings.rootCertificates } : {}),
-  };
-  return await exchange(() => open(options), body, settings, signal);
-}
-
-function exchange(
-  open: () => ReturnType<typeof import("node:http").request>,
-  body: Uint8Array | null,
-  settings: AuthQuerySettings,
-  signal: AbortSignal,
-): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const request = open();
-    const fail = (message: string) => request.destroy(new Error(message));
-    const connecting = setTimeout(
-      () => fail(`no connection to it within ${settings.connectTimeoutMs} ms`),
-      settings.connectTimeoutMs,
-    );
-    const requesting = setTimeout(
-      () => fail(`no reply from it within ${settings.requestTimeoutMs} ms`),
-      settings.requestTimeoutMs,
-    );
-    const abort = () => fail("the client is gone");
-    signal.addEventListener("abort", abort);
-    const settle = () => {
-      clearTimeout(connecting);
-      clearTimeout(requesting);
-      signal.removeEventListener("abort", abort);
-    };
-    request.on("socket", (socket) => socket.on("connect", () => clearTimeout(connecting)));
-    request.on("response", (response) => {
-      clearTimeout(connecting);
-      readText(response, settings.maxReplyBytes)
-        .then((text) => resolve({ status: response.statusCode ?? 0, text }), reject)
-        .finally(() => {
-          settle();
-          request.destroy();
-        });
-    });
-    request.on("error", (cause) => {
-      settle();
-      reject(cause);
-    });
-    request.end(body ?? undefined);
-  });
-}
-
-async function readText(response: IncomingMessage, maxBytes: number): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "", byteCount = 0;
-  for await (const chunk of response as AsyncIterable<Uint8Array>) {
-    byteCount += chunk.length;
-    if (byteCount > maxBytes) throw new Error(`its reply is longer than ${maxBytes} bytes`);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

@@ -2,16 +2,32 @@
 import type { Logger } from "../../log/logger.ts";
 import { StartupError } from "../../log/startup_error.ts";
 import type { NsqdOptions } from "../../options/nsqd_options.ts";
+import { HttpClient } from "../../http/client/http_client.ts";
 import { loadRootCertificates } from "../../net/tls_settings.ts";
-import { authEndpoint, type AuthQuerySettings, type AuthSubject, queryAuthServer } from "./auth_query.ts";
+import { authEndpoint, type AuthRequestMethod, type AuthSubject, queryAuthServer } from "./auth_query.ts";
 import { Authorization } from "./authorization.ts";
 
 /** Longest reply of an auth server that is read. */
 const MAX_REPLY_BYTES = 1 << 20;
 
+/** How auth servers are asked. */
+export interface AuthQuerySettings {
+  method: AuthRequestMethod;
+  /** Until the connection stands, ms. */
+  connectTimeoutMs: number;
+  /** For the whole request, ms. */
+  requestTimeoutMs: number;
+  /** A longer reply is refused. */
+  maxReplyBytes: number;
+  /** Roots for the certificates of auth servers, PEM; null for those of the system. */
+  rootCertificates: string | null;
+  minTlsVersion: "TLSv1.2" | "TLSv1.3";
+}
+
 export class Authenticator {
   readonly #endpoints: readonly string[];
-  readonly #settings: AuthQuerySettings;
+  readonly #method: AuthRequestMethod;
+  readonly #client: HttpClient;
   readonly #logger: Logger;
   readonly #random: () => number;
 
@@ -23,7 +39,16 @@ export class Authenticator {
     random: () => number = Math.random,
   ) {
     this.#endpoints = addresses.map(authEndpoint);
-    this.#settings = settings;
+    this.#method = settings.method;
+    this.#client = new HttpClient({
+      ...settings,
+      tls: {
+        rootCertificates: settings.rootCertificates,
+        identity: null,
+        minVersion: settings.minTlsVersion,
+        isVerified: true,
+      },
+    });
     this.#logger = logger;
     this.#random = random;
   }
@@ -72,7 +97,7 @@ export class Authenticator {
     for (let i = 0; i < endpoints.length; i++) {
       const endpoint = endpoints[(start + i) % endpoints.length];
       try {
-        const text = await queryAuthServer(endpoint, subject, this.#settings, signal);
+        const text = await queryAuthServer(this.#client, endpoint, subject, this.#method, signal);
         return Authorization.parse(text, (pattern) => RE2JS.compile(pattern));
       } catch (cause) {
         if (signal.aborted) throw cause;

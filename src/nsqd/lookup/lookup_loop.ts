@@ -5,6 +5,8 @@
  * The broker calls `topicCreated()` and its like from its own events; nothing here ever makes it wait,
  * except `lookupTopicChannels()`, whose purpose is to be waited for.
  */
+import { HttpClient } from "../../http/client/http_client.ts";
+import { formatAddress } from "../../net/address.ts";
 import { isEphemeral, isValidName } from "../../protocol/names.ts";
 import type { Logger } from "../../log/logger.ts";
 import { queryChannels } from "./lookup_channels.ts";
@@ -151,12 +153,14 @@ export class LookupLoop {
   async #channelsAt(peer: LookupPeer, topic: string): Promise<string[]> {
     const address = peer.info?.httpAddress;
     if (address === undefined) return [];
+    // Made for each query: topics are created rarely, and the bound may have changed.
+    const client = new HttpClient({
+      connectTimeoutMs: this.#settings.httpClientConnectTimeoutMs,
+      requestTimeoutMs: this.#settings.httpClientRequestTimeoutMs,
+      maxReplyBytes: this.#settings.maxBodySize(),
+    });
     try {
-      return await queryChannels(address, topic, {
-        connectTimeoutMs: this.#settings.httpClientConnectTimeoutMs,
-        requestTimeoutMs: this.#settings.httpClientRequestTimeoutMs,
-        maxBodyBytes: this.#settings.maxBodySize(),
-      });
+      return await queryChannels(client, formatAddress(address.hostname, address.port), topic);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#logger.warn(`LOOKUPD(${peer.address}): failed to get the channels of topic ${topic} - ${reason}`);

@@ -90,7 +90,7 @@ Deno.test("HttpClient.request() gives up on a connection that does not come abou
     const { port } = silent.address() as AddressInfo;
     await assert.rejects(
       client.request(`https://127.0.0.1:${port}/`),
-      fails("connect", /^no connection within 30 ms$/),
+      fails("connect", /^no connection to it within 30 ms$/),
     );
   } finally {
     silent.close();
@@ -102,8 +102,14 @@ Deno.test("HttpClient.request() gives up on a reply that does not come, or not t
     if (request.url === "/part") response.write("beginning");
   });
   const client = new HttpClient({ connectTimeoutMs: 60_000, requestTimeoutMs: 50 });
-  await assert.rejects(client.request(`${server.url}/none`), fails("timeout", /^no reply within 50 ms$/));
-  await assert.rejects(client.request(`${server.url}/part`), fails("timeout", /^no reply within 50 ms$/));
+  await assert.rejects(
+    client.request(`${server.url}/none`),
+    fails("timeout", /^no reply from it within 50 ms$/),
+  );
+  await assert.rejects(
+    client.request(`${server.url}/part`),
+    fails("timeout", /^no reply from it within 50 ms$/),
+  );
 });
 
 Deno.test("HttpClient.request() ends when its signal aborts, before and while it runs", async () => {
@@ -152,7 +158,7 @@ Deno.test("HttpClient.request() names what is wrong in plain words, and never th
   const client = new HttpClient(TIMES);
   await assert.rejects(
     client.request(`http://a:secret@127.0.0.1:${port}/`),
-    fails("connect", /^connection refused$/),
+    fails("connect", /^Connection refused$/),
   );
   await assert.rejects(client.request("http://a:secret@h:p/"), fails("connect", /^this is no URL$/));
   await assert.rejects(client.request("ftp://a:secret@h/"), fails("connect", /^"ftp:\/\/" is neither/));

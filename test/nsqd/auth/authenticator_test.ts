@@ -2,13 +2,8 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { Logger } from "../../../src/log/logger.ts";
 import { StartupError } from "../../../src/log/startup_error.ts";
-import { Authenticator } from "../../../src/nsqd/auth/authenticator.ts";
-import {
-  authEndpoint,
-  type AuthQuerySettings,
-  jsonForm,
-  queryForm,
-} from "../../../src/nsqd/auth/auth_query.ts";
+import { Authenticator, type AuthQuerySettings } from "../../../src/nsqd/auth/authenticator.ts";
+import { authEndpoint, jsonForm, queryForm } from "../../../src/nsqd/auth/auth_query.ts";
 import { resolveOptions } from "../../../src/options/merge.ts";
 import { type NsqdOptions, nsqdOptions } from "../../../src/options/nsqd_options.ts";
 import { allowAll, AuthServer } from "../../support/auth_server.ts";
