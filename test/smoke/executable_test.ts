@@ -1,84 +1,29 @@
 /**
- * Proves that the compiled program serves: `NSQ_EXECUTABLE` names the executable to try. TLS is left out,
- * because the executable may be compiled with an older Deno than the pinned one.
+ * Proves that the executables serve: `NSQ_EXECUTABLES` names those to try, with colons between. TLS is left out,
+ * because an executable may be compiled with an older Deno than the pinned one.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { dirname, join } from "node:path";
+import { commands } from "../../src/cli/commands.ts";
+import { ProgramProcess } from "../support/program_process.ts";
 
-const EXECUTABLE = Deno.env.get("NSQ_EXECUTABLE");
-/** After this the process is killed, which fails whatever still waits for it. */
-const DEADLINE_MS = 60_000;
+const EXECUTABLES = (Deno.env.get("NSQ_EXECUTABLES") ?? "").split(":").filter((path) => path !== "");
 const FRAME_RESPONSE = 0;
 const FRAME_MESSAGE = 2;
+/** Somebody who owns nothing. */
+const NOBODY = 65534;
 
-/** A running nsqd of the executable; what it logs is kept for failures. */
-class Nsqd {
-  log = "";
-  readonly #child: Deno.ChildProcess;
-  readonly #logged: Promise<void>;
-  readonly #deadline: ReturnType<typeof setTimeout>;
-  /** Whether the process is gone; its last words may still be on their way. */
-  #gone = false;
-  #logEnded = false;
-  #heard: () => void = () => {};
-
-  constructor(executable: string, dataPath: string) {
-    this.#child = new Deno.Command(executable, {
-      args: [
-        "nsqd",
-        "--tcp-address=127.0.0.1:0",
-        "--http-address=127.0.0.1:0",
-        `--data-path=${dataPath}`,
-      ],
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
-    this.#child.status.then(() => this.#gone = true);
-    this.#logged = this.#follow();
-    this.#deadline = setTimeout(() => this.#child.kill("SIGKILL"), DEADLINE_MS);
-  }
-
-  async #follow(): Promise<void> {
-    for await (const text of this.#child.stderr.pipeThrough(new TextDecoderStream())) {
-      this.log += text;
-      this.#heard();
-    }
-    this.#logEnded = true;
-    this.#heard();
-  }
-
-  /** Resolves with the port that the log names for `listener`. */
-  async port(listener: "TCP" | "HTTP"): Promise<number> {
-    const pattern = new RegExp(` ${listener}: listening on 127\\.0\\.0\\.1:(\\d+)\\n`);
-    for (;;) {
-      const found = pattern.exec(this.log);
-      if (found !== null) return Number(found[1]);
-      if (this.#logEnded) throw new Error(`nsqd ended before its ${listener} port was open:\n${this.log}`);
-      await new Promise<void>((resolve) => this.#heard = resolve);
-    }
-  }
-
-  /** Sends `signal`, unless the process has ended, and resolves with how it ended. */
-  async end(signal: Deno.Signal): Promise<Deno.CommandStatus> {
-    if (!this.#gone) this.#child.kill(signal);
-    const status = await this.#child.status;
-    await this.#logged;
-    clearTimeout(this.#deadline);
-    return status;
-  }
+interface Started {
+  code: number;
+  out: string;
+  error: string;
 }
 
-/** Runs `body` with an nsqd on a fresh data path; both are gone afterwards. */
-async function withNsqd(executable: string, body: (nsqd: Nsqd) => Promise<void>): Promise<void> {
-  const dataPath = await Deno.makeTempDir({ prefix: "nsq_smoke_" });
-  const nsqd = new Nsqd(executable, dataPath);
-  try {
-    await body(nsqd);
-  } finally {
-    await nsqd.end("SIGKILL");
-    await Deno.remove(dataPath, { recursive: true });
-  }
+async function run(path: string, args: readonly string[]): Promise<Started> {
+  const { code, stdout, stderr } = await new Deno.Command(path, { args: [...args] }).output();
+  const text = new TextDecoder();
+  return { code, out: text.decode(stdout), error: text.decode(stderr) };
 }
 
 /** A V2 connection that sends lines and reads whole frames. */
@@ -123,37 +68,133 @@ class V2Connection implements Disposable {
   }
 }
 
-async function publish(port: number, topic: string, body: string): Promise<void> {
-  const response = await fetch(`http://127.0.0.1:${port}/pub?topic=${topic}`, { method: "POST", body });
+async function publish(nsqd: ProgramProcess, topic: string, body: string): Promise<void> {
+  const url = `http://127.0.0.1:${nsqd.port("nsqd", "HTTP")}/pub?topic=${topic}`;
+  const response = await fetch(url, { method: "POST", body });
   assert.equal(await response.text(), "OK");
   assert.equal(response.status, 200);
 }
 
-if (EXECUTABLE === undefined) console.log("The smoke test is skipped: NSQ_EXECUTABLE names no executable");
+/** Finishes messages until all of `bodies` have come. */
+async function consume(nsqd: ProgramProcess, topic: string, bodies: readonly string[]): Promise<void> {
+  using consumer = await V2Connection.open(nsqd.port("nsqd", "TCP"));
+  await consumer.send(`SUB ${topic} c\nRDY ${bodies.length}\n`);
+  const subscribed = await consumer.readFrame();
+  assert.deepEqual([subscribed.type, subscribed.data.toString()], [FRAME_RESPONSE, "OK"]);
+  const missing = new Set(bodies);
+  while (missing.size > 0) {
+    const { type, data } = await consumer.readFrame();
+    assert.equal(type, FRAME_MESSAGE, data.toString());
+    missing.delete(data.toString("utf8", 26));
+    await consumer.send(`FIN ${data.toString("latin1", 10, 26)}\n`);
+  }
+}
 
-Deno.test({
-  name: "nsq nsqd, compiled, delivers a message and stops cleanly on SIGTERM",
-  ignore: EXECUTABLE === undefined,
-  fn: () =>
-    withNsqd(EXECUTABLE!, async (nsqd) => {
-      await publish(await nsqd.port("HTTP"), "t", "hello");
+/** Runs `body` with an empty folder. */
+async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "nsq_smoke_" });
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
 
-      using consumer = await V2Connection.open(await nsqd.port("TCP"));
-      await consumer.send("SUB t c\nRDY 1\n");
-      const subscribed = await consumer.readFrame();
-      assert.deepEqual([subscribed.type, subscribed.data.toString()], [FRAME_RESPONSE, "OK"]);
+function startNsqd(words: readonly string[], dataPath: string, env = {}): Promise<ProgramProcess> {
+  const listening = ["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"];
+  const [command, ...executable] = [...words].reverse();
+  return ProgramProcess.start({
+    executable: executable.reverse(),
+    command,
+    flags: [...listening, `--data-path=${dataPath}`],
+    env,
+  });
+}
 
-      const message = await consumer.readFrame();
-      assert.equal(message.type, FRAME_MESSAGE);
-      assert.equal(message.data.readUInt16BE(8), 1, "attempts");
-      assert.equal(message.data.toString("utf8", 26), "hello");
+/** Why the test of a read-only root cannot run here, or null. */
+async function readOnlyRootMissing(): Promise<string | null> {
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return "it needs root on Linux";
+  const { code } = await new Deno.Command("unshare", { args: ["-m", "true"], stderr: "null" }).output()
+    .catch(() => ({ code: 1 }));
+  return code === 0 ? null : "no mount namespace can be made here";
+}
 
-      // FIN has no answer of its own; a failed one would come before that of CLS.
-      await consumer.send(`FIN ${message.data.toString("latin1", 10, 26)}\nCLS\n`);
-      const closing = await consumer.readFrame();
-      assert.deepEqual([closing.type, closing.data.toString()], [FRAME_RESPONSE, "CLOSE_WAIT"]);
+const skipped = EXECUTABLES.length === 0 ? "NSQ_EXECUTABLES names no executable" : null;
+if (skipped !== null) console.log(`The smoke test is skipped: ${skipped}`);
+const rootSkipped = await readOnlyRootMissing();
+if (rootSkipped !== null) console.log(`The smoke test with a read-only root is skipped: ${rootSkipped}`);
 
-      const { code, signal } = await nsqd.end("SIGTERM");
-      assert.deepEqual([code, signal], [0, null], nsqd.log);
-    }),
-});
+for (const path of skipped === null ? EXECUTABLES : [""]) {
+  const name = path === "" ? "an executable" : `${dirname(path).split("/").at(-1)}/nsq`;
+  const ignore = skipped !== null;
+
+  Deno.test({
+    name: `${name} helps with every command, and says what a wrong one is`,
+    ignore,
+    async fn() {
+      for (const command of commands) {
+        for (const word of [command.name, ...command.aliases]) {
+          const { code, out, error } = await run(path, [word, "--help"]);
+          assert.deepEqual([code, error], [0, ""], word);
+          assert.match(out, /^Usage: /m, word);
+        }
+      }
+      const { code, error } = await run(path, ["nsqdd"]);
+      assert.deepEqual([code, error.trim()], [2, 'unknown command "nsqdd", did you mean nsqd?']);
+    },
+  });
+
+  Deno.test({
+    name: `${name} called through a link is the program of that name`,
+    ignore,
+    fn: () =>
+      withFolder(async (folder) => {
+        for (const link of commands.flatMap(({ aliases }) => aliases).concat("nsqd")) {
+          await Deno.symlink(path, join(folder, link));
+          const { code, out } = await run(join(folder, link), ["--version"]);
+          assert.equal(code, 0, link);
+          assert.match(out, new RegExp(`^${link.replaceAll("nsq_to_nsq", "(nsq_)?to_nsq")} v\\d`), link);
+        }
+      }),
+  });
+
+  Deno.test({
+    name: `${name} delivers, loses nothing to kill -9, and stops cleanly on SIGTERM`,
+    ignore,
+    fn: () =>
+      withFolder(async (folder) => {
+        await using first = await startNsqd([path, "nsqd"], folder);
+        await publish(first, "t", "hello");
+        await consume(first, "t", ["hello"]);
+        const bodies = Array.from({ length: 100 }, (_, i) => `message ${i}`);
+        for (const body of bodies) await publish(first, "t", body);
+        await first.kill();
+
+        await using second = await startNsqd([path, "nsqd"], folder);
+        await consume(second, "t", bodies);
+        assert.equal(await second.stop(), 0, second.log);
+      }),
+  });
+
+  Deno.test({
+    name: `${name} serves a foreign user on a read-only root`,
+    ignore: ignore || rootSkipped !== null,
+    fn: () =>
+      withFolder(async (folder) => {
+        const [bin, data, cache] = ["bin", "data", "cache"].map((part) => join(folder, part));
+        for (const part of [bin, data, cache]) await Deno.mkdir(part);
+        await Deno.copyFile(path, join(bin, "nsq"));
+        await Deno.chmod(folder, 0o755);
+        for (const part of [data, cache]) await Deno.chown(part, NOBODY, NOBODY);
+        const readOnly =
+          'mount --make-rprivate / && for d in "$DATA" "$CACHE"; do mount --bind "$d" "$d"; done && ' +
+          'mount -o remount,bind,ro / && exec setpriv --reuid=65534 --regid=65534 --clear-groups "$0" "$@"';
+        const env = { DATA: data, CACHE: cache, CACHE_DIRECTORY: cache, TMPDIR: cache, HOME: "/nonexistent" };
+        const words = ["unshare", "-m", "sh", "-c", readOnly, join(bin, "nsq"), "nsqd"];
+        await using nsqd = await startNsqd(words, data, env);
+        await publish(nsqd, "t", "hello");
+        await consume(nsqd, "t", ["hello"]);
+        assert.equal(await nsqd.stop(), 0, nsqd.log);
+      }),
+  });
+}

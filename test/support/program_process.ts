@@ -11,6 +11,10 @@ export interface ProgramSettings {
   flags: readonly string[];
   /** The network namespace in which it runs instead of this one. */
   namespace?: string;
+  /** What is started instead of this checkout's sources: the words before the command. */
+  executable?: readonly string[];
+  /** Added to the environment. */
+  env?: Readonly<Record<string, string>>;
 }
 
 export class ProgramProcess implements AsyncDisposable {
@@ -30,14 +34,16 @@ export class ProgramProcess implements AsyncDisposable {
   }
 
   /** Resolves when it listens everywhere. @throws when it ends before */
-  static async start({ command, flags, namespace }: ProgramSettings): Promise<ProgramProcess> {
-    const words = [Deno.execPath(), "run", "--no-prompt", "-A", "main.ts", command, ...flags];
+  static async start(settings: ProgramSettings): Promise<ProgramProcess> {
+    const { command, flags, namespace, env } = settings;
+    const sources = [Deno.execPath(), "run", "--no-prompt", "-A", "main.ts"];
+    const words = [...settings.executable ?? sources, command, ...flags];
     // `ip` replaces itself by the program, so the id of the process is that of the program.
     if (namespace !== undefined) words.unshift("ip", "netns", "exec", namespace);
     const child = new Deno.Command(words[0], {
       args: words.slice(1),
       cwd: CHECKOUT,
-      env: { NO_COLOR: "1" },
+      env: { NO_COLOR: "1", ...env },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
