@@ -1,3 +1,4 @@
-import { runCommandLine } from "./src/cli/commands.ts";
+import { argv0 } from "node:process";
+import { commandWords, runCommandLine } from "./src/cli/commands.ts";
 
-if (import.meta.main) Deno.exit(await runCommandLine(Deno.args));
+if (import.meta.main) Deno.exit(await runCommandLine(commandWords(argv0, Deno.args)));

@@ -45,9 +45,7 @@ function isDenoAtLeast(major: number, minor: number): boolean {
 /** Flags that only some releases of Deno know. */
 function releaseFlags(): string[] {
   // The lock file names packages that only tests import, native ones among them, and all it names is embedded.
-  if (isDenoAtLeast(2, 9)) return ["--exclude-unused-npm"];
-  // Text imports are stable since 2.8.
-  return isDenoAtLeast(2, 8) ? [] : ["--unstable-raw-imports"];
+  return isDenoAtLeast(2, 9) ? ["--exclude-unused-npm"] : [];
 }
 
 /** Runs `deno compile`. Resolves with its exit code and what it said on standard error. */

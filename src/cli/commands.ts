@@ -63,6 +63,18 @@ export function chooseCommand(args: readonly string[]): Command | Answer {
   return { code: 2, text: `unknown command "${word}", ${hint}`, to: "stderr" };
 }
 
+/**
+ * The words of a command line, the command first: a program that was called through a link of the name of another
+ * implementation's program, such as `nsqlookupd`, is that command.
+ *
+ * @param calledAs the path or name it was called by
+ */
+export function commandWords(calledAs: string, args: readonly string[]): readonly string[] {
+  const name = calledAs.slice(calledAs.lastIndexOf("/") + 1);
+  const isCommand = name === "nsqd" || commands.some(({ aliases }) => aliases.includes(name));
+  return isCommand ? [name, ...args] : args;
+}
+
 /** Runs the chosen command and resolves with the exit code of the process. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   const [word, topic, ...rest] = args;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Answer, chooseCommand, commands } from "../../src/cli/commands.ts";
+import { type Answer, chooseCommand, commands, commandWords } from "../../src/cli/commands.ts";
 
 function answerTo(...args: string[]): Answer {
   const chosen = chooseCommand(args);
@@ -48,4 +48,12 @@ Deno.test("chooseCommand() names an unknown command and the one that may be mean
     ["--bogus-flag", 'unknown command "--bogus-flag", nsq --help lists all'],
   ];
   for (const [word, text] of table) assert.deepEqual(answerTo(word), { code: 2, text, to: "stderr" });
+});
+
+Deno.test("commandWords() puts the command first that a link names, and no other name", () => {
+  assert.deepEqual(commandWords("/usr/bin/nsqlookupd", ["--version"]), ["nsqlookupd", "--version"]);
+  assert.deepEqual(commandWords("nsqd", []), ["nsqd"]);
+  for (const name of ["/opt/nsq", "deno", "lookupd", "standalone", "nsqd-1.3"]) {
+    assert.deepEqual(commandWords(name, ["doctor"]), ["doctor"]);
+  }
 });
