@@ -5,6 +5,7 @@
  * is compact JSON; errors are `{"message":"CODE"}`; every answer names the version of the API. `plain`: text
  * only, also for errors. A `Response` passes as it is in both.
  */
+import { encodeJson } from "../protocol/json.ts";
 import type { HttpError } from "./errors.ts";
 
 export type Style = "v1" | "plain";
@@ -57,14 +58,4 @@ export function respondError(style: Style, error: HttpError, headers: [string, s
   if (style === "plain") return new Response(error.code, { status: error.status, headers: [TEXT] });
   const body = encodeJson({ message: error.code });
   return new Response(body, { status: error.status, headers: [...headers, JSON_TYPE, VERSION_HEADER] });
-}
-
-const SPECIALS = /[<>&\u2028\u2029]/g;
-
-/** Encodes compact JSON that is also safe inside HTML and JavaScript. */
-export function encodeJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    SPECIALS,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }

@@ -13,7 +13,7 @@
  */
 import { promisify } from "node:util";
 import { constants, gzip, type ZlibOptions } from "node:zlib";
-import { encodeJson } from "../http/respond.ts";
+import { encodeJson } from "../protocol/json.ts";
 import type { Producer } from "./producer.ts";
 import type { RegistrationDb, Topic } from "./registration_db.ts";
 

@@ -7,28 +7,15 @@
  * Text of a line and of an error is `ByteText`, because an error repeats what the client sent byte
  * for byte. Every error of V1 ends the connection.
  */
-import { encodeJson } from "../http/respond.ts";
+import { encodeJson } from "../protocol/json.ts";
+import { LookupProtocolError } from "../protocol/lookup/errors.ts";
 import { isValidName } from "../protocol/names.ts";
 import { type ByteText, byteText } from "../protocol/quote.ts";
 import type { Producer, ProducerInfo } from "./producer.ts";
 import type { RegistrationDb } from "./registration_db.ts";
 
-/** Longest body of IDENTIFY, bytes. An nsqd sends about 200. */
-export const MAX_IDENTIFY_BYTES = 64 * 1024;
-
 /** Most broadcast addresses that one producer may announce. */
 const MAX_BROADCAST_ADDRESSES = 16;
-
-/** What a client of V1 did wrong: `text` is sent, and then the connection is closed. */
-export class LookupProtocolError extends Error {
-  readonly text: ByteText;
-
-  constructor(text: ByteText, options?: ErrorOptions) {
-    super(text, options);
-    this.name = "LookupProtocolError";
-    this.text = text;
-  }
-}
 
 /** What lookupd says about itself in the answer to IDENTIFY. */
 export interface LookupdIdentity {
@@ -125,21 +112,6 @@ export class LookupSession {
     else this.#db.unregister(this.#producer, topic, channel);
     return OK;
   }
-}
-
-/** Says whether a body of this size can follow IDENTIFY; `bodyBytes` is a signed 32-bit integer. */
-export function checkIdentifySize(bodyBytes: number): void {
-  if (bodyBytes < 0) {
-    throw new LookupProtocolError(`E_BAD_BODY IDENTIFY invalid body size ${bodyBytes}`);
-  }
-  if (bodyBytes > MAX_IDENTIFY_BYTES) {
-    throw new LookupProtocolError(`E_BAD_BODY IDENTIFY body too big ${bodyBytes} > ${MAX_IDENTIFY_BYTES}`);
-  }
-}
-
-/** The connection ended before the size or inside the body. */
-export function unreadableIdentify(part: "body size" | "body"): LookupProtocolError {
-  return new LookupProtocolError(`E_BAD_BODY IDENTIFY failed to read ${part}`);
 }
 
 function trim(line: ByteText): ByteText {

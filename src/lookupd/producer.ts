@@ -4,7 +4,7 @@
  * `ProducerInfo` is a value that never changes after IDENTIFY. `Producer` is the peer as the
  * registration database knows it; only `registration_db.ts` changes one.
  */
-import { encodeJson } from "../http/respond.ts";
+import { encodeJson } from "../protocol/json.ts";
 import type { Topic } from "./registration_db.ts";
 
 /** What an nsqd announces in IDENTIFY. */

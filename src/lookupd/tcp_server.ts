@@ -10,13 +10,15 @@
  * keep-alive finds those whose host is gone.
  */
 import { remoteAddressOf } from "../http/request_log.ts";
-import { type ByteText, encodeByteText } from "../protocol/quote.ts";
+import { LookupProtocolError, unreadableIdentify } from "../protocol/lookup/errors.ts";
+import { encodeReplies } from "../protocol/lookup/replies.ts";
+import { MAGIC_V1 } from "../protocol/lookup/requests.ts";
+import { type Part, V1Reader } from "../protocol/lookup/v1_reader.ts";
+import type { ByteText } from "../protocol/quote.ts";
 import type { Logger } from "../log/logger.ts";
-import { type LookupdIdentity, LookupProtocolError, LookupSession, unreadableIdentify } from "./commands.ts";
+import { type LookupdIdentity, LookupSession } from "./commands.ts";
 import type { RegistrationDb } from "./registration_db.ts";
-import { type Part, V1Reader } from "./v1_reader.ts";
 
-const MAGIC_V1 = "  V1";
 /** After an error the client's remaining bytes are read for this long, or a reset could overtake it. */
 const LINGER_MS = 1000;
 const ACCEPT_RETRY_MS = 100;
@@ -200,23 +202,9 @@ class LookupConnection {
   }
 
   async #write(answers: ByteText[]): Promise<void> {
-    let bytes = encodeAnswers(answers);
+    let bytes: Uint8Array = encodeReplies(answers);
     while (bytes.length > 0) bytes = bytes.subarray(await this.#conn.write(bytes));
   }
-}
-
-function encodeAnswers(answers: ByteText[]): Uint8Array {
-  let byteCount = 0;
-  for (const answer of answers) byteCount += 4 + answer.length;
-  const bytes = new Uint8Array(byteCount);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  for (const answer of answers) {
-    view.setInt32(at, answer.length);
-    bytes.set(encodeByteText(answer), at + 4);
-    at += 4 + answer.length;
-  }
-  return bytes;
 }
 
 function messageOf(cause: unknown): string {

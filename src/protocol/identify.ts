@@ -9,6 +9,7 @@
  * source text.
  */
 import { bothCompressions, type IdentifyField, invalidIdentifyField, undecodableIdentify } from "./errors.ts";
+import { encodeJson } from "./json.ts";
 import { decodeText } from "./quote.ts";
 
 /** How often a connection gets a heartbeat until IDENTIFY says otherwise, in ms. */
@@ -206,12 +207,7 @@ export function encodeIdentifyResponse(
     topology_region: limits.topologyRegion,
     topology_zone: limits.topologyZone,
   };
-  return encoder.encode(JSON.stringify(response).replace(/[<>&\u2028\u2029]/g, escapeAsGo));
-}
-
-/** nsqd's JSON also escapes what would be special inside an HTML script. */
-function escapeAsGo(character: string): string {
-  return "\\u" + character.charCodeAt(0).toString(16).padStart(4, "0");
+  return encoder.encode(encodeJson(response));
 }
 
 function negotiateHeartbeat(

@@ -22,6 +22,7 @@ export const RECORD_SIZE_OVERHEAD = 30;
 export const FRAME_TYPE_RESPONSE = 0;
 export const FRAME_TYPE_ERROR = 1;
 export const FRAME_TYPE_MESSAGE = 2;
+export const FRAME_TYPE_OFFSET = 4;
 export const TIMESTAMP_OFFSET = 8;
 export const ATTEMPTS_OFFSET = 16;
 export const ID_OFFSET = 18;
@@ -74,6 +75,34 @@ export function parseId(bytes: Uint8Array, pos: number, nodeId: number): number 
   const w2 = parseHex4(bytes, pos + 8), w3 = parseHex4(bytes, pos + 12);
   if ((w0 | w1 | w2 | w3) < 0 || w0 >> 5 !== nodeId) return -1;
   return ((w0 & 31) * 65536 + w1) * 4294967296 + (w2 * 65536 + w3);
+}
+
+/**
+ * Writes all of a record but its body, with 1 as attempts.
+ *
+ * @param timeHigh and `timeLow`: the two halves of the timestamp
+ * @param idWord0 and `idWord1`: `HEX_WORDS` of the two halves of `idHighWord()`
+ * @param low the lower 32 bits of the sequence number
+ */
+export function writeRecordHead(
+  view: DataView,
+  at: number,
+  bodyBytes: number,
+  timeHigh: number,
+  timeLow: number,
+  idWord0: number,
+  idWord1: number,
+  low: number,
+): void {
+  view.setUint32(at, bodyBytes + RECORD_SIZE_OVERHEAD);
+  view.setUint32(at + FRAME_TYPE_OFFSET, FRAME_TYPE_MESSAGE);
+  view.setUint32(at + TIMESTAMP_OFFSET, timeHigh);
+  view.setUint32(at + TIMESTAMP_OFFSET + 4, timeLow);
+  view.setUint16(at + ATTEMPTS_OFFSET, 1);
+  view.setUint32(at + ID_OFFSET, idWord0);
+  view.setUint32(at + ID_OFFSET + 4, idWord1);
+  view.setUint32(at + ID_OFFSET + 8, HEX_WORDS[low >>> 16]);
+  view.setUint32(at + ID_OFFSET + 12, HEX_WORDS[low & 0xffff]);
 }
 
 /** Writes the id of message `seq` as 16 hex digits at `pos`. */

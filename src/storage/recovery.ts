@@ -5,6 +5,7 @@
  * index at their end is enough. A tail that was torn by a crash is cut off; a damaged stretch with sound
  * blocks behind it is reported, copied to a file of its own, and skipped.
  */
+import { TIMESTAMP_OFFSET } from "../protocol/message.ts";
 import {
   BLOCK_HEADER_BYTES,
   BLOCK_MAGIC,
@@ -53,7 +54,6 @@ export interface Recovery {
 }
 
 const FILE_NAME = /^(commit|kept)\.(\d{6,})\.log$/;
-const TIMESTAMP_AT = 8;
 const SNAPSHOT_FLAGS = FLAG_SNAPSHOT_BEGIN | FLAG_SNAPSHOT_PART | FLAG_SNAPSHOT_END;
 
 interface FoundFile {
@@ -230,7 +230,7 @@ function applyDelays(recovery: Recovery, view: DataView, at: number, header: Blo
   for (let entryAt = extraAt; entryAt < dataAt; entryAt += DELAY_ENTRY_BYTES) {
     const index = view.getUint32(entryAt), delayMs = view.getFloat64(entryAt + 4);
     for (; record < index; record++) recordAt += 4 + view.getUint32(recordAt);
-    const publishedNs = view.getBigInt64(recordAt + TIMESTAMP_AT);
+    const publishedNs = view.getBigInt64(recordAt + TIMESTAMP_OFFSET);
     recovery.state.delay(
       header.topicNumber,
       header.firstSeq + index,

@@ -17,11 +17,11 @@
  * Cost: append is one copy of the body and nine stores; everything else is arithmetic.
  */
 import {
-  FRAME_TYPE_MESSAGE,
   HEX_WORDS,
   idHighWord,
   RECORD_OVERHEAD,
-  RECORD_SIZE_OVERHEAD,
+  TIMESTAMP_OFFSET,
+  writeRecordHead,
 } from "../protocol/message.ts";
 import type { Buffer, BufferPool } from "../buffers/buffer_pool.ts";
 
@@ -32,9 +32,6 @@ import type { Buffer, BufferPool } from "../buffers/buffer_pool.ts";
 const WORD_COPY_BYTES = 256;
 /** Index entries a segment starts with; the array doubles as records come. */
 const FIRST_INDEX_ENTRIES = 16;
-
-/** Where the time of a record is, after its size and frame type. */
-const TIMESTAMP_OFFSET = 8;
 
 /** Records [from, to) of a segment. */
 export interface RecordRange {
@@ -151,15 +148,8 @@ export class Segment {
     const at = this.usedBytes;
     const seq = this.firstSeq + this.count;
     const low = seq >>> 0, high = idHighWord(nodeId, seq);
-    view.setUint32(at, bodyBytes + RECORD_SIZE_OVERHEAD);
-    view.setUint32(at + 4, FRAME_TYPE_MESSAGE);
-    view.setUint32(at + 8, time.high);
-    view.setUint32(at + 12, time.low);
-    view.setUint16(at + 16, 1);
-    view.setUint32(at + 18, HEX_WORDS[high >>> 16]);
-    view.setUint32(at + 22, HEX_WORDS[high & 0xffff]);
-    view.setUint32(at + 26, HEX_WORDS[low >>> 16]);
-    view.setUint32(at + 30, HEX_WORDS[low & 0xffff]);
+    const word0 = HEX_WORDS[high >>> 16], word1 = HEX_WORDS[high & 0xffff];
+    writeRecordHead(view, at, bodyBytes, time.high, time.low, word0, word1, low);
     copyBody(to, at + RECORD_OVERHEAD, source.bytes, source.view, bodyStart, bodyBytes);
     this.#advance(at + RECORD_OVERHEAD + bodyBytes);
   }
@@ -185,16 +175,7 @@ export class Segment {
       const bodyBytes = fromView.getInt32(at);
       const end = used + RECORD_OVERHEAD + bodyBytes;
       if (end > capacity) break;
-      const low = seq >>> 0;
-      view.setUint32(used, bodyBytes + RECORD_SIZE_OVERHEAD);
-      view.setUint32(used + 4, FRAME_TYPE_MESSAGE);
-      view.setUint32(used + 8, timeHigh);
-      view.setUint32(used + 12, timeLow);
-      view.setUint16(used + 16, 1);
-      view.setUint32(used + 18, word0);
-      view.setUint32(used + 22, word1);
-      view.setUint32(used + 26, HEX_WORDS[low >>> 16]);
-      view.setUint32(used + 30, HEX_WORDS[low & 0xffff]);
+      writeRecordHead(view, used, bodyBytes, timeHigh, timeLow, word0, word1, seq >>> 0);
       copyBody(to, used + RECORD_OVERHEAD, from, fromView, at + 4, bodyBytes);
       at += 4 + bodyBytes;
       used = end;

@@ -5,7 +5,7 @@ import type { Consumer } from "../../src/broker/subscription.ts";
 import type { Topic } from "../../src/broker/topic.ts";
 import { BufferPool, wrapBuffer } from "../../src/buffers/buffer_pool.ts";
 import { systemClock } from "../../src/clock/clock.ts";
-import { encodeJson } from "../../src/http/respond.ts";
+import { encodeJson } from "../../src/protocol/json.ts";
 import { collectStats } from "../../src/nsqd/stats/stats.ts";
 import type { Segment } from "../../src/storage/segment.ts";
 import { MemoryStore } from "../support/memory_store.ts";

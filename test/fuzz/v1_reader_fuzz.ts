@@ -1,7 +1,7 @@
 /** The reader of lookupd's protocol beside a model, wherever the stream is cut. */
 import assert from "node:assert/strict";
-import { LookupProtocolError, MAX_IDENTIFY_BYTES } from "../../src/lookupd/commands.ts";
-import { MAX_LINE_BYTES, V1Reader } from "../../src/lookupd/v1_reader.ts";
+import { LookupProtocolError, MAX_IDENTIFY_BYTES } from "../../src/protocol/lookup/errors.ts";
+import { MAX_LINE_BYTES, V1Reader } from "../../src/protocol/lookup/v1_reader.ts";
 import type { Random } from "../support/random.ts";
 import { anyBody, int32, latin1, mutate, pieceSizes, readInt32, textOf } from "./bytes.ts";
 import { excerpt, plainSession, type Tally, type Target } from "./target.ts";

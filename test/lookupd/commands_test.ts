@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
+import { type LookupdIdentity, LookupSession } from "../../src/lookupd/commands.ts";
 import {
   checkIdentifySize,
-  type LookupdIdentity,
   LookupProtocolError,
-  LookupSession,
   MAX_IDENTIFY_BYTES,
-} from "../../src/lookupd/commands.ts";
+} from "../../src/protocol/lookup/errors.ts";
 import { TestDb } from "./fixtures.ts";
 
 const IDENTITY: LookupdIdentity = {

@@ -1,7 +1,7 @@
 /** Asks one auth server, over HTTP or HTTPS, what a client may do. */
 import { HttpRequestError } from "../../http/client/errors.ts";
 import type { HttpClient, HttpReply } from "../../http/client/http_client.ts";
-import { encodeJson } from "../../http/respond.ts";
+import { encodeJson } from "../../protocol/json.ts";
 import { decodeText } from "../../protocol/quote.ts";
 
 /** What an auth server is told of a client. */

@@ -4,7 +4,7 @@
  * While the auth server is asked the connection runs no command; the one that waits goes on, or is refused,
  * when the answer is there. The rest of the broker does not wait.
  */
-import { encodeJson } from "../../http/respond.ts";
+import { encodeJson } from "../../protocol/json.ts";
 import * as errors from "../../protocol/errors.ts";
 import type { AuthSubject } from "./auth_query.ts";
 import type { Authenticator } from "./authenticator.ts";

@@ -7,13 +7,11 @@
  * A read is always outstanding, so that the end of the connection is noticed when it happens and not
  * at the next command. Several commands may go out at once; lookupd answers them in order.
  */
-import { Buffer } from "node:buffer";
+import { ReplyReader } from "../../protocol/lookup/replies.ts";
+import { encodeIdentify, encodeLines, MAGIC_V1 } from "../../protocol/lookup/requests.ts";
 
 /** Dialling, writing a batch, and waiting for one reply may each take this long. */
 export const LOOKUP_TIMEOUT_MS = 1000;
-
-const MAGIC = "  V1";
-const READ_BUFFER_BYTES = 4096;
 
 /** Time and size bounds of a connection. */
 export interface LookupConnectionLimits {
@@ -36,14 +34,14 @@ export class LookupConnection {
 
   readonly #conn: Deno.Conn;
   readonly #limits: LookupConnectionLimits;
+  readonly #reader: ReplyReader;
   #waiter: Waiter | undefined;
   #endedWith: Error | undefined;
-  #buffer: Uint8Array = new Uint8Array(READ_BUFFER_BYTES);
-  #unread = 0;
 
   private constructor(conn: Deno.Conn, limits: LookupConnectionLimits) {
     this.#conn = conn;
     this.#limits = limits;
+    this.#reader = new ReplyReader(limits.maxReplyBytes);
     this.ended = this.#read();
   }
 
@@ -69,7 +67,7 @@ export class LookupConnection {
       const conn = await Deno.connect({ ...address, signal: dialling.signal });
       refuseOwnEnd(conn);
       const connection = new LookupConnection(conn, limits);
-      await connection.#write(Buffer.from(MAGIC));
+      await connection.#write(new TextEncoder().encode(MAGIC_V1));
       return connection;
     } finally {
       clearTimeout(timer);
@@ -83,16 +81,13 @@ export class LookupConnection {
 
   /** Sends IDENTIFY with its JSON body and resolves with the reply. */
   async identify(body: string): Promise<string> {
-    const json = Buffer.from(body);
-    const size = Buffer.alloc(4);
-    size.writeInt32BE(json.length);
-    const [reply] = await this.#exchange(Buffer.concat([Buffer.from("IDENTIFY\n"), size, json]), 1);
+    const [reply] = await this.#exchange(encodeIdentify(body), 1);
     return reply;
   }
 
   /** Sends commands, each a line without its end, and resolves with one reply for each. */
   async execute(commands: readonly string[]): Promise<string[]> {
-    return await this.#exchange(Buffer.from(commands.join("\n") + "\n"), commands.length);
+    return await this.#exchange(encodeLines(commands), commands.length);
   }
 
   /** Ends the connection; requests that wait are rejected with `reason`. */
@@ -138,42 +133,17 @@ export class LookupConnection {
   async #read(): Promise<Error> {
     try {
       for (;;) {
-        const byteCount = await this.#conn.read(this.#buffer.subarray(this.#unread));
+        const byteCount = await this.#conn.read(this.#reader.space());
         if (byteCount === null) throw new Error("lookupd closed the connection");
-        this.#unread += byteCount;
-        this.#takeReplies();
+        this.#reader.received(byteCount);
+        for (let reply = this.#reader.next(); reply !== null; reply = this.#reader.next()) {
+          this.#deliver(reply);
+        }
       }
     } catch (error) {
       this.close(asError(error));
       return this.#endedWith ?? asError(error);
     }
-  }
-
-  #takeReplies(): void {
-    const view = new DataView(this.#buffer.buffer);
-    let at = 0;
-    while (this.#unread - at >= 4) {
-      const length = view.getInt32(at);
-      if (length < 0 || length > this.#limits.maxReplyBytes) {
-        throw new Error(`reply of ${length} bytes, max is ${this.#limits.maxReplyBytes}`);
-      }
-      if (this.#unread - at < 4 + length) {
-        this.#makeRoom(4 + length);
-        break;
-      }
-      this.#deliver(new TextDecoder().decode(this.#buffer.subarray(at + 4, at + 4 + length)));
-      at += 4 + length;
-    }
-    this.#buffer.copyWithin(0, at, this.#unread);
-    this.#unread -= at;
-  }
-
-  /** Grows the buffer so that one reply of `byteCount` bytes, its length included, fits. */
-  #makeRoom(byteCount: number): void {
-    if (byteCount <= this.#buffer.length) return;
-    const grown = new Uint8Array(byteCount);
-    grown.set(this.#buffer);
-    this.#buffer = grown;
   }
 
   #deliver(reply: string): void {

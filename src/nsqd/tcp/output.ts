@@ -11,7 +11,7 @@
  */
 import type { Buffer, BufferPool } from "../../buffers/buffer_pool.ts";
 import type { Segment } from "../../storage/segment.ts";
-import { FRAME_TYPE_ERROR, FRAME_TYPE_RESPONSE } from "../../protocol/message.ts";
+import { ATTEMPTS_OFFSET, FRAME_TYPE_ERROR, FRAME_TYPE_RESPONSE } from "../../protocol/message.ts";
 
 /** Where bytes go. `write` may take only a part, as sockets do. */
 export interface Sink {
@@ -108,7 +108,7 @@ export class Output {
     const at = this.#reserve(to - from);
     const { bytes, view } = this.#staging!;
     bytes.set(segment.buffer!.bytes.subarray(from, to), at);
-    view.setUint16(at + 16, attempts);
+    view.setUint16(at + ATTEMPTS_OFFSET, attempts);
   }
 
   /** Stages records [from, to) of a segment as they are. */

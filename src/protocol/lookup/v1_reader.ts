@@ -1,12 +1,12 @@
 /**
- * Cuts the byte stream of a V1 client into its parts: the magic, lines, and bodies of IDENTIFY.
+ * The end of lookupd: cuts the byte stream of a V1 client into the magic, lines, and bodies of IDENTIFY.
  *
  * Owns one read buffer, 512 bytes while little arrives, so that thousands of nsqds that only ping
  * cost little. It grows up to the longest line, or for the time of one IDENTIFY to its body, and what
  * is longer is refused before it is stored.
  */
-import { rawText } from "../protocol/quote.ts";
-import { checkIdentifySize, LookupProtocolError } from "./commands.ts";
+import { rawText } from "../quote.ts";
+import { checkIdentifySize, LookupProtocolError } from "./errors.ts";
 
 /** Longest line, bytes, without its end. The longest that means anything has 140. */
 export const MAX_LINE_BYTES = 4096;

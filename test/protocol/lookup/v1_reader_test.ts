@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { LookupProtocolError, MAX_IDENTIFY_BYTES } from "../../src/lookupd/commands.ts";
-import { MAX_LINE_BYTES, V1Reader } from "../../src/lookupd/v1_reader.ts";
+import { LookupProtocolError, MAX_IDENTIFY_BYTES } from "../../../src/protocol/lookup/errors.ts";
+import { MAX_LINE_BYTES, V1Reader } from "../../../src/protocol/lookup/v1_reader.ts";
 
 const BODY = new TextEncoder().encode(`{"a":1}\n`);
 
