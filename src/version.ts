@@ -5,3 +5,6 @@ export const version = "1.3.0";
 export function buildInfo(app: string): string {
   return `${app} v${version} (built w/deno${Deno.version.deno})`;
 }
+
+/** When this release was made, ISO 8601. */
+export const releaseDate = "2026-11-25";

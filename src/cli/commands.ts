@@ -1,6 +1,16 @@
 /** The subcommands of the program, and the choice between them. */
 import { closest } from "../options/closest.ts";
+import type { OptionTable } from "../options/option.ts";
 import { buildInfo } from "../version.ts";
+
+/** What the module of a subcommand gives. */
+export interface CommandModule {
+  /** Takes the words after the command and resolves with the exit code. */
+  run(args: readonly string[]): Promise<number>;
+  readonly options: OptionTable;
+  /** What may stand behind the command besides flags, as a synopsis shows it; by default nothing. */
+  readonly words?: string;
+}
 
 /** One subcommand; its modules are loaded only when it is chosen. */
 export interface Command {
@@ -8,8 +18,7 @@ export interface Command {
   aliases: readonly string[];
   /** One line for the list of commands. */
   summary: string;
-  /** `run` takes the words after the command and resolves with the exit code. */
-  load(): Promise<{ run(args: readonly string[]): Promise<number> }>;
+  load(): Promise<CommandModule>;
 }
 
 const APP = "nsq";
@@ -38,6 +47,18 @@ export const commands: readonly Command[] = [
     aliases: [],
     summary: "Checks that the nodes that lookupds hand out can be reached from here",
     load: () => import("./doctor.ts"),
+  },
+  {
+    name: "completion",
+    aliases: [],
+    summary: "Prints the completion script for a shell: bash, zsh or fish",
+    load: () => import("./completion.ts"),
+  },
+  {
+    name: "man",
+    aliases: [],
+    summary: "Prints the manual page of the program or of one command",
+    load: () => import("./man.ts"),
   },
 ];
 

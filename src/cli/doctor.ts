@@ -7,6 +7,8 @@ import { resolveOptions } from "../options/merge.ts";
 import { buildInfo } from "../version.ts";
 import { type CheckResult, counted, runChecks } from "../cluster/doctor_checks.ts";
 
+export const options = doctorOptions;
+
 const program = {
   name: "nsq doctor",
   summary: "checks that registered nodes can be reached from here",

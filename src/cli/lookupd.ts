@@ -4,6 +4,8 @@ import { buildInfo } from "../version.ts";
 import { runService } from "./service.ts";
 
 /** Logs and version lines carry NSQ's name for it, which scripts look for. */
+export const options = lookupdOptions;
+
 const program = {
   name: "nsqlookupd",
   command: "nsq lookupd",

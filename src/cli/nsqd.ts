@@ -3,6 +3,8 @@ import { nsqdOptions } from "../options/nsqd_options.ts";
 import { buildInfo } from "../version.ts";
 import { runService } from "./service.ts";
 
+export const options = nsqdOptions;
+
 const program = {
   name: "nsqd",
   command: "nsq nsqd",

@@ -11,6 +11,8 @@ import { buildInfo } from "../version.ts";
 import { type ReloadableService, runService } from "./service.ts";
 import type { Service } from "./signals.ts";
 
+export const options = standaloneOptions;
+
 const program = {
   name: "nsq standalone",
   summary: "nsqd and lookupd in one process, on one data path",
