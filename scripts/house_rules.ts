@@ -1,15 +1,13 @@
 /**
  * The house rules as functions over the text files of the checkout; `tidy.ts` feeds them from disk.
  *
- * Each rule returns its findings, one line each: where, what, and what to do about it.
+ * Each rule returns its findings, one line each: where, what, and what to do about it. The rules about how files
+ * and folders lie to one another are in `structure_rules.ts`.
  */
-import { posix } from "node:path";
+import { type Import, lineAt, relativeImports, type TextFile } from "./source_files.ts";
+import { checkStructure } from "./structure_rules.ts";
 
-/** A text file of the checkout; `path` is relative to its top and has forward slashes. */
-export interface TextFile {
-  path: string;
-  text: string;
-}
+export type { TextFile } from "./source_files.ts";
 
 /** Folders and single files of `src/` by layer, the lowest first. A file imports its own layer and those below. */
 const LAYERS: readonly (readonly string[])[] = [
@@ -21,7 +19,6 @@ const LAYERS: readonly (readonly string[])[] = [
   ["nsqd", "lookupd", "admin", "tools", "packaging"],
   ["cli"],
 ];
-const MAX_SOURCE_LINES = 600;
 const NAMELESS_FOLDERS = new Set(["util", "utils", "helper", "helpers", "common", "misc"]);
 const SNAKE_CASE = /^[a-z0-9]+(_[a-z0-9]+)*(\.d)?\.[jt]sx?$/;
 
@@ -34,21 +31,14 @@ export function checkHouseRules(files: readonly TextFile[], denoVersion: string)
   const sources = files.filter(({ path }) => path.startsWith("src/") || path === "main.ts");
   return [
     ...checkImports(files),
-    ...sources.flatMap(checkLength),
     ...sources.flatMap(checkUnfinished),
     ...sources.flatMap(checkModuleComment),
     ...files.flatMap(checkNames),
     ...files.flatMap(checkPlaces),
     ...files.flatMap((file) => checkReadme(file, denoVersion)),
     ...files.flatMap(checkLock),
+    ...checkStructure(files),
   ].sort();
-}
-
-interface Import {
-  file: string;
-  line: number;
-  /** The imported file, relative to the top of the checkout. */
-  target: string;
 }
 
 /** Imports of `src/` and `main.ts` point down the layers, and the folders of one layer form no cycle. */
@@ -105,19 +95,6 @@ function pathBetween(from: string, to: string, edges: readonly Import[]): string
   return undefined;
 }
 
-function relativeImports({ path, text }: TextFile): Import[] {
-  const statement = /^[ \t]*(?:import|export)\b[^"';]*?\bfrom\s*["'](\.[^"']*)["']/gm;
-  const sideEffect = /^[ \t]*import\s*["'](\.[^"']*)["']/gm;
-  const dynamic = /\bimport\(\s*["'](\.[^"']*)["']/g;
-  return [statement, sideEffect, dynamic].flatMap((pattern) =>
-    [...text.matchAll(pattern)].map((match) => ({
-      file: path,
-      line: lineAt(text, match.index + match[0].length),
-      target: posix.join(posix.dirname(path), match[1]),
-    }))
-  );
-}
-
 /** The folder of `src/` that `path` is in; the name of a file directly in `src/`; else `path` itself. */
 function folderOf(path: string): string {
   return /^src\/([^/]+?)(?:\.ts$|\/)/.exec(path)?.[1] ?? path;
@@ -131,12 +108,6 @@ function layerOf(path: string): number | undefined {
 
 function show({ file, line, target }: Import): string {
   return `${file}:${line}: imports ${target}`;
-}
-
-function checkLength({ path, text }: TextFile): string[] {
-  const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
-  if (lines <= MAX_SOURCE_LINES) return [];
-  return [`${path}: has ${lines} lines, max is ${MAX_SOURCE_LINES}; split the second concept out`];
 }
 
 function checkUnfinished(file: TextFile): string[] {
@@ -186,8 +157,4 @@ function findLines({ path, text }: TextFile, pattern: RegExp, advice: string): s
     const match = pattern.exec(line);
     return match === null ? [] : [`${path}:${index + 1}: contains "${match[0]}"; ${advice}`];
   });
-}
-
-function lineAt(text: string, index: number): number {
-  return text.slice(0, index).split("\n").length;
 }

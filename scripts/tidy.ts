@@ -1,10 +1,12 @@
 /**
  * Checks the checkout against the house rules: `deno task tidy`. Prints the findings and exits with 1
- * when there are any. Which rules there are is said in `house_rules.ts`.
+ * when there are any. Which rules there are is said in `house_rules.ts`; with `--all` it also shows what is found by
+ * those that are pending.
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkHouseRules, type TextFile } from "./house_rules.ts";
+import { checkStructure } from "./structure_rules.ts";
 
 const CHECKOUT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -34,6 +36,8 @@ function* textFiles(folder: string, isIgnored: (path: string) => boolean): Gener
 const denoVersion = Deno.readTextFileSync(join(CHECKOUT, ".dvmrc")).trim();
 const files = [...textFiles("", readIgnored())];
 const findings = checkHouseRules(files, denoVersion);
-for (const finding of findings) console.log(finding);
+const nothing = new Set<string>();
+const shown = Deno.args.includes("--all") ? [...findings, ...checkStructure(files, nothing)] : findings;
+for (const finding of new Set(shown)) console.log(finding);
 console.log(`tidy: ${files.length} files, ${findings.length} findings`);
 Deno.exit(findings.length > 0 ? 1 : 0);

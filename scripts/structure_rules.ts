@@ -1,0 +1,126 @@
+/**
+ * The house rules about how files lie to one another: circles, tests beside what they test, sizes.
+ *
+ * Each rule returns its findings, one line each.
+ */
+import { posix } from "node:path";
+import { relativeImports, type TextFile } from "./source_files.ts";
+
+const MAX_SOURCE_LINES = 400;
+const MAX_FOLDER_FILES = 16;
+/** Files that are one table, whose length says nothing. */
+const TABLES = new Set(["src/options/nsqd_options.ts", "src/protocol/errors.ts"]);
+
+/** What some part of the tree does not keep yet: told by `deno task tidy --all`, and no reason to fail. */
+export const PENDING: ReadonlySet<string> = new Set(["circle", "mirror", "length", "folder"]);
+
+const RULES: Readonly<Record<string, (files: readonly TextFile[]) => string[]>> = {
+  circle: checkCircles,
+  mirror: checkMirror,
+  length: checkLengths,
+  folder: checkFolders,
+};
+
+/** The findings of all rules but those that are pending. */
+export function checkStructure(files: readonly TextFile[], pending: ReadonlySet<string> = PENDING): string[] {
+  return Object.entries(RULES).flatMap(([name, rule]) => pending.has(name) ? [] : rule(files));
+}
+
+function isSource({ path }: TextFile): boolean {
+  return /^(?:src\/.*|main)\.tsx?$/.test(path);
+}
+
+/** No file of `src/` imports itself, on whatever way; each circle is told once, from its first file on. */
+export function checkCircles(files: readonly TextFile[]): string[] {
+  const imports = new Map<string, string[]>();
+  for (const file of files) {
+    if (isSource(file)) imports.set(file.path, relativeImports(file).map(({ target }) => target));
+  }
+  return stronglyConnected(imports).filter((group) => group.length > 1).map((group) => {
+    const members = new Set(group), [first] = group;
+    const way = shortestCircle(first, imports, members);
+    const others = group.length > way.length ? `, one circle of ${group.length} files` : "";
+    return `${first}: imports itself: ${[...way, first].join(" -> ")}${others}`;
+  });
+}
+
+/** Groups of files of which each reaches all others of its group (Tarjan's algorithm); each sorted. */
+function stronglyConnected(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const groups: string[][] = [];
+  const numbers = new Map<string, number>(), lowest = new Map<string, number>();
+  const stack: string[] = [], onStack = new Set<string>();
+  const visit = (file: string) => {
+    numbers.set(file, numbers.size);
+    lowest.set(file, numbers.get(file)!);
+    stack.push(file);
+    onStack.add(file);
+    for (const target of imports.get(file) ?? []) {
+      if (!imports.has(target)) continue;
+      if (!numbers.has(target)) visit(target);
+      if (onStack.has(target)) lowest.set(file, Math.min(lowest.get(file)!, lowest.get(target)!));
+    }
+    if (lowest.get(file) !== numbers.get(file)) return;
+    const group = stack.splice(stack.indexOf(file));
+    for (const member of group) onStack.delete(member);
+    groups.push(group.sort());
+  };
+  for (const file of [...imports.keys()].sort()) if (!numbers.has(file)) visit(file);
+  return groups;
+}
+
+/** The files from `start` on the shortest way back to it, within `members`. */
+function shortestCircle(
+  start: string,
+  imports: ReadonlyMap<string, readonly string[]>,
+  members: ReadonlySet<string>,
+): string[] {
+  const ways = [[start]], seen = new Set<string>();
+  for (const way of ways) {
+    for (const target of imports.get(way.at(-1)!) ?? []) {
+      if (target === start) return way;
+      if (!members.has(target) || seen.has(target)) continue;
+      seen.add(target);
+      ways.push([...way, target]);
+    }
+  }
+  return [start];
+}
+
+/**
+ * `src/a/b.ts` has `test/a/b_test.ts`, or a line `Tested in test/....ts.` in its module comment for each file that
+ * tests it.
+ */
+export function checkMirror(files: readonly TextFile[]): string[] {
+  const paths = new Set(files.map(({ path }) => path));
+  return files.filter((file) => isSource(file) && file.path.startsWith("src/")).flatMap(({ path, text }) => {
+    const stem = path.replace(/^src\//, "test/").replace(/\.tsx?$/, "_test");
+    const [comment = ""] = /^\s*(?:\/\*.*?\*\/|(?:\/\/[^\n]*\n)+)/s.exec(text) ?? [];
+    const named = [...comment.matchAll(/\bTested in ([^\s,]+?)\.?(?=[\s,]|$)/g)].map((match) => match[1]);
+    const missing = named.filter((test) => !paths.has(test));
+    if (missing.length > 0) {
+      return missing.map((test) => `${path}: says it is tested in ${test}, which is not there`);
+    }
+    if (named.length > 0 || paths.has(`${stem}.ts`) || paths.has(`${stem}.tsx`)) return [];
+    return [`${path}: has no test; write ${stem}.ts, or say "Tested in <file>." in its module comment`];
+  });
+}
+
+export function checkLengths(files: readonly TextFile[]): string[] {
+  return files.filter((file) => isSource(file) && !TABLES.has(file.path)).flatMap(({ path, text }) => {
+    const lines = text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
+    if (lines <= MAX_SOURCE_LINES) return [];
+    return [`${path}: has ${lines} lines, max is ${MAX_SOURCE_LINES}; split the second concept out`];
+  });
+}
+
+export function checkFolders(files: readonly TextFile[]): string[] {
+  const counts = new Map<string, number>();
+  for (const file of files) {
+    if (!isSource(file)) continue;
+    const folder = posix.dirname(file.path);
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return [...counts].filter(([, count]) => count > MAX_FOLDER_FILES).map(([folder, count]) =>
+    `${folder}: has ${count} files of its own, max is ${MAX_FOLDER_FILES}; find the rooms in it`
+  );
+}
