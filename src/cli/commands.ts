@@ -49,6 +49,12 @@ export const commands: readonly Command[] = [
     load: () => import("./doctor.ts"),
   },
   {
+    name: "systemd",
+    aliases: [],
+    summary: "Writes unit files, to run as services under systemd",
+    load: () => import("./systemd.ts"),
+  },
+  {
     name: "completion",
     aliases: [],
     summary: "Prints the completion script for a shell: bash, zsh or fish",

@@ -6,6 +6,7 @@ import { systemClock } from "../clock/clock.ts";
 import { findRestartOptions } from "../options/live_options.ts";
 import { type Examined, examineOptions, type Exit, type Program, settle } from "../options/merge.ts";
 import { configKeyOf, type OptionTable, type OptionValues } from "../options/option.ts";
+import { ServiceManager } from "../net/service_manager.ts";
 import { holdHangups, runUntilStopped, type Service } from "./signals.ts";
 
 /** A server as a subcommand runs it. */
@@ -53,7 +54,7 @@ export async function runService<T extends OptionTable>(
   const isReloadable = config !== "" || server.hasFilesToReload?.(resolved.values) === true;
   const letHangupsGo = isReloadable ? holdHangups() : undefined;
   try {
-    const service = await server.start(resolved.values, logger);
+    const service = tellManager(await server.start(resolved.values, logger), logger);
     const reload = () => reloadConfig(table, args, program, resolved.values, service, logger);
     const exitCode = runUntilStopped(service, logger, isReloadable ? reload : undefined);
     if (letHangupsGo?.()) reload();
@@ -64,6 +65,24 @@ export async function runService<T extends OptionTable>(
     fatalLogger.fatal(lead + cause.message);
     return 1;
   }
+}
+
+/** Has the service manager know how `service` fares, where there is one. */
+function tellManager<T extends OptionTable>(
+  service: ReloadableService<T>,
+  logger: Logger,
+): ReloadableService<T> {
+  const manager = ServiceManager.find(logger);
+  if (manager === null) return service;
+  manager.ready("serving");
+  return {
+    reload: (next) => service.reload(next),
+    async stop(force) {
+      await manager.stopping();
+      await service.stop(force);
+    },
+    done: service.done.finally(() => manager.close()),
+  };
 }
 
 function openLog(level: LogLevel, prefix: string, format: LogFormat, program: Program): Logger {
