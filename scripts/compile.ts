@@ -87,8 +87,13 @@ async function compile(output: string, target: Target, kind: Kind | undefined): 
       }); making a file that unpacks itself`,
     );
   }
-  await makeUnpackingExecutable(output, target, runtimeFlags());
-  return 0;
+  try {
+    await makeUnpackingExecutable(output, target, runtimeFlags());
+    return 0;
+  } catch (cause) {
+    console.error((cause as Error).message);
+    return 1;
+  }
 }
 
 /** Says what is wrong with the command line, and how it should be. */
