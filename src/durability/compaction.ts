@@ -13,6 +13,7 @@ import type { Logger } from "../log/logger.ts";
 import { KIND_MESSAGES, KIND_SPARSE, SEQ_ENTRY_BYTES } from "../storage/block.ts";
 import type { BufferPool } from "../buffers/buffer_pool.ts";
 import type { CommitLog } from "../storage/commit_log.ts";
+import type { KeptPlace } from "../storage/kept_files.ts";
 import type { LogFile } from "../storage/log_file.ts";
 import { Segment } from "../storage/segment.ts";
 import type { Broker } from "../broker/broker.ts";
@@ -46,7 +47,7 @@ export class Compaction {
   #emptiest: LogFile | undefined;
   #emptiestBytes = 0;
   #stopped = false;
-  /** Records and files moved since the start, for metrics. */
+  /** Records moved since the start, for metrics. */
   movedRecords = 0;
 
   constructor(log: CommitLog, residency: Residency, pool: BufferPool, logger: Logger) {
@@ -176,7 +177,7 @@ export class Compaction {
     return sparse;
   }
 
-  async #keepSparse(topic: Topic, sparse: Segment): ReturnType<CommitLog["keep"]> {
+  async #keepSparse(topic: Topic, sparse: Segment): Promise<KeptPlace> {
     const extra = new Uint8Array(sparse.count * SEQ_ENTRY_BYTES), view = new DataView(extra.buffer);
     for (let i = 0; i < sparse.count; i++) view.setFloat64(i * SEQ_ENTRY_BYTES, sparse.seqs![i]);
     try {
@@ -190,14 +191,14 @@ export class Compaction {
   #adopt(
     topic: Topic,
     sparse: Segment,
-    place: { file: LogFile; entry: Parameters<CommitLog["moveTo"]>[2] },
+    place: KeptPlace,
   ): void {
     if (sparse.claims === 0) {
       sparse.isUnclaimed = true;
       sparse.dropBuffer(this.#pool);
       return;
     }
-    this.#log.moveTo(sparse, place.file, place.entry);
+    this.#log.moveTo(sparse, place);
     this.#sparse.set(sparse, topic);
     this.#residency.add(topic, sparse);
   }
@@ -269,8 +270,8 @@ export class Compaction {
     if (!segment.sealed || segment.loggedCount < segment.count) return;
     await this.#withPinned([segment], async () => {
       if (segment.isUnclaimed) return;
-      const { file, entry } = await this.#log.keep(segment, topic.number, KIND_MESSAGES, new Uint8Array(0));
-      if (!segment.isUnclaimed) this.#log.moveTo(segment, file, entry);
+      const place = await this.#log.keep(segment, topic.number, KIND_MESSAGES, new Uint8Array(0));
+      if (!segment.isUnclaimed) this.#log.moveTo(segment, place);
       this.movedRecords += segment.count;
     });
   }

@@ -16,17 +16,22 @@ import type { BufferPool } from "../buffers/buffer_pool.ts";
 import type { Extent, Segment } from "../storage/segment.ts";
 import type { Topic } from "../broker/topic.ts";
 
-/** What residency needs of persistence. */
+/** What residency needs of the store around it. */
 export interface ResidencyHost {
   /** Puts records that are only in memory into the log, and gathers scattered ones. @throws when the disk refuses */
   makeEvictable(topic: Topic, segment: Segment): void;
   /** Calls `enforce`, and takes note when the disk refuses: nothing is lost, memory stays over its budget. */
   enforceBudget(): void;
-  /** `bytes` at `offset` of a log file do not match their checksum: a copy is kept. */
+  readonly faults: ReadFaults;
+}
+
+/** Is told what could not be read. */
+export interface ReadFaults {
+  /** `bytes` at `offset` of a log file do not match their checksum. */
   damaged(path: string, offset: number, bytes: Uint8Array): void;
-  /** Records [from, to) are damaged or gone: they are given up. */
+  /** Records [from, to) are damaged or gone: no read will bring them. */
   lost(topic: Topic, segment: Segment, from: number, to: number, cause: Error): void;
-  /** The disk does not give records [from, to) now: they are deferred for `retryMs`. */
+  /** The disk does not give records [from, to) now; the next read is tried in `retryMs`. */
   unreadable(topic: Topic, segment: Segment, from: number, to: number, retryMs: number): void;
 }
 
@@ -172,8 +177,8 @@ export class Residency {
   #loaded(topic: Topic, segment: Segment, failed: FailedPlace[]): void {
     indexLoaded(segment, failed);
     for (const { extent, from, to, cause, isDamaged, found } of failed) {
-      if (found !== null) this.#host.damaged(extent.file.path, extent.fileOffset, found);
-      if (isDamaged) this.#host.lost(topic, segment, from, to, cause);
+      if (found !== null) this.#host.faults.damaged(extent.file.path, extent.fileOffset, found);
+      if (isDamaged) this.#host.faults.lost(topic, segment, from, to, cause);
     }
     const missing = failed.filter(({ isDamaged }) => !isDamaged);
     segment.missing = missing.map(({ from, to }) => ({ from, to }));
@@ -195,7 +200,7 @@ export class Residency {
     }
     const deferMs = before === undefined ? FIRST_DEFER_MS : Math.min(before.deferMs * 2, MAX_DEFER_MS);
     this.#unreadable.set(segment, { deferMs, cause });
-    for (const { from, to } of missing) this.#host.unreadable(topic, segment, from, to, deferMs);
+    for (const { from, to } of missing) this.#host.faults.unreadable(topic, segment, from, to, deferMs);
   }
 
   /** No read is waited for any longer. */

@@ -6,52 +6,49 @@
  */
 import type { Logger } from "../log/logger.ts";
 import { isEphemeral } from "../protocol/names.ts";
-import type { RecoveredBlock } from "../storage/recovery.ts";
+import type { RecoveredBlock, Recovery } from "../storage/recovery.ts";
 import type { RecoveredChannel, RecoveredTopic } from "../storage/recovered_state.ts";
-import { Segment } from "../storage/segment.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Channel } from "../broker/channel.ts";
+import type { Compaction } from "./compaction.ts";
 import type { Metadata } from "./metadata.ts";
-import type { Persistence } from "./persistence.ts";
+import { findDense, placeBlocks, type Places } from "./places.ts";
+import type { PositionWriter } from "./position_writer.ts";
+import type { Residency } from "./residency.ts";
 import type { Topic } from "../broker/topic.ts";
 
-/** A restored segment ends at this size, or when it lies in so many places. */
-const SEGMENT_BYTES = 1 << 20;
-const SEGMENT_EXTENTS = 64;
+/** Who is told of what is restored. */
+export interface RestoreTargets {
+  residency: Residency;
+  compaction: Compaction;
+  positions: PositionWriter;
+}
 
-/** Where the records of a topic are, for looking up single ones. */
-interface Places {
-  dense: Segment[];
-  sparse: Segment[];
-  /** Of the records of sparse segments. */
-  bySeq: Map<number, { segment: Segment; index: number }>;
+/** What restoring one topic needs. */
+interface Restoring extends RestoreTargets {
+  broker: Broker;
+  logger: Logger;
+  /** Added to Unix ms. */
+  toMonotonicMs: number;
 }
 
 /** Restores topics, channels, positions and paused flags. Nothing may have been published yet. */
 export function restore(
   broker: Broker,
-  persistence: Persistence,
+  { state, blocks }: Recovery,
   metadata: Metadata,
+  targets: RestoreTargets,
   logger: Logger,
-  nowMs: number,
 ): void {
   // Both clocks are read now: restoring takes its time, and what is deferred must not come earlier for it.
-  const toMonotonicMs = nowMs - broker.wallMs();
-  const { state, blocks } = persistence.recovery;
+  const restoring = { ...targets, broker, logger, toMonotonicMs: broker.monotonicMs() - broker.wallMs() };
   for (const recovered of state.topics.values()) {
-    const paused = metadata.topic(recovered.name)?.paused ?? false;
-    restoreTopic(
-      broker,
-      persistence,
-      recovered,
-      blocks.get(recovered.number) ?? [],
-      paused,
-      logger,
-      toMonotonicMs,
-    );
+    const isPaused = metadata.topic(recovered.name)?.paused ?? false;
+    restoreTopic(restoring, recovered, blocks.get(recovered.number) ?? [], isPaused);
+    // Their entries are many: they go as soon as they are not needed.
+    blocks.delete(recovered.number);
   }
   restoreMetadata(broker, metadata);
-  persistence.recovery.blocks.clear();
 }
 
 /** Creates what only `nsqd.dat` knows, as that of the original does, and sets the paused flags. */
@@ -65,22 +62,21 @@ function restoreMetadata(broker: Broker, metadata: Metadata): void {
 }
 
 function restoreTopic(
-  broker: Broker,
-  persistence: Persistence,
+  restoring: Restoring,
   recovered: RecoveredTopic,
   blocks: RecoveredBlock[],
-  paused: boolean,
-  logger: Logger,
-  toMonotonicMs: number,
+  isPaused: boolean,
 ): void {
+  const { broker, residency, compaction, logger } = restoring;
   const topic = broker.addTopic(
     recovered.name,
     recovered.number,
     recovered.releasedSeq,
     isEphemeral(recovered.name),
   );
-  topic.paused = paused;
-  const places = placeBlocks(topic, persistence, blocks);
+  topic.paused = isPaused;
+  const places = placeBlocks(topic, blocks);
+  for (const segment of places.dense) residency.addEvicted(topic, segment);
   const lastSeq = topic.last === null ? recovered.endSeq : Math.max(recovered.endSeq, topic.last.endSeq);
   // A tail that was in memory only may be lost; today in microseconds is past any id that was given out.
   topic.endSeq = topic.committedSeq = topic.writtenSeq = Math.max(
@@ -88,7 +84,7 @@ function restoreTopic(
     Math.floor(broker.wallMs() * 1000),
   );
   broker.raiseFirstSeq(topic.endSeq);
-  const released = recovered.channels.size > 0 && !paused ? topic.endSeq : releasedSeqOf(recovered);
+  const released = recovered.channels.size > 0 && !isPaused ? topic.endSeq : releasedSeqOf(recovered);
   topic.restoreReleased(released);
   for (const deferred of recovered.deferred) {
     // One of a group that failed, or of a file that is missing, has a delay and no record.
@@ -98,7 +94,7 @@ function restoreTopic(
   }
   let missing = 0;
   for (const channel of recovered.channels.values()) {
-    missing += restoreChannel(topic, persistence, channel, places, toMonotonicMs);
+    missing += restoreChannel(restoring, topic, channel, places);
   }
   if (missing > 0) {
     logger.warn(`TOPIC(${topic.name}): ${missing} unfinished messages are not in the log any more`);
@@ -106,7 +102,7 @@ function restoreTopic(
   topic.unclaimUnneeded();
   for (const sparse of places.sparse) {
     if (sparse.claims === 0) broker.segmentUnclaimed(sparse);
-    else persistence.compaction.addSparse(topic, sparse);
+    else compaction.addSparse(topic, sparse);
   }
 }
 
@@ -117,68 +113,15 @@ function releasedSeqOf(recovered: RecoveredTopic): number {
   return releasedSeq;
 }
 
-/** Makes segments of the blocks and links them in order; of two copies of a message one is taken. */
-function placeBlocks(topic: Topic, persistence: Persistence, blocks: RecoveredBlock[]): Places {
-  const places: Places = { dense: [], sparse: [], bySeq: new Map() };
-  blocks.sort((a, b) => a.entry.firstSeq - b.entry.firstSeq || b.entry.count - a.entry.count);
-  let segment: Segment | null = null, endSeq = -1;
-  for (const block of blocks) {
-    const { entry, file, seqs } = block;
-    if (seqs !== null) {
-      const sparse = newSegment(block);
-      sparse.seqs = seqs;
-      places.sparse.push(sparse);
-      seqs.forEach((seq, index) => places.bySeq.set(seq, { segment: sparse, index }));
-      continue;
-    }
-    if (entry.firstSeq < endSeq) continue;
-    const joins = segment !== null && entry.firstSeq === endSeq && segment.extents.length < SEGMENT_EXTENTS &&
-      segment.usedBytes + entry.dataBytes <= SEGMENT_BYTES;
-    if (joins) {
-      addExtent(segment!, block);
-      file.liveBytes += entry.dataBytes;
-    } else {
-      segment = newSegment(block);
-      topic.addSegment(segment);
-      persistence.residency.addEvicted(topic, segment);
-      places.dense.push(segment);
-    }
-    endSeq = entry.firstSeq + entry.count;
-  }
-  return places;
-}
-
-function newSegment(block: RecoveredBlock): Segment {
-  const segment = new Segment(block.entry.firstSeq, null, new Uint32Array(1));
-  segment.sealed = true;
-  addExtent(segment, block);
-  block.file.liveBytes += block.entry.dataBytes;
-  return segment;
-}
-
-function addExtent(segment: Segment, { entry, file }: RecoveredBlock): void {
-  segment.extents.push({
-    file,
-    fileOffset: entry.dataAt,
-    byteLength: entry.dataBytes,
-    count: entry.count,
-    checksum: entry.dataCrc,
-  });
-  segment.count += entry.count;
-  segment.usedBytes += entry.dataBytes;
-  segment.loggedCount = segment.count;
-}
-
 /** @returns how many unfinished messages were not found */
 function restoreChannel(
+  { positions, toMonotonicMs }: Restoring,
   topic: Topic,
-  persistence: Persistence,
   recovered: RecoveredChannel,
   places: Places,
-  toMonotonicMs: number,
 ): number {
   const channel = topic.restoreChannel(recovered.name, recovered.cursorSeq);
-  persistence.register(channel, recovered.number);
+  positions.register(channel, recovered.number);
   let missing = 0;
   for (const [seq, { attempts, dueMs }] of recovered.tracked) {
     const atMs = dueMs > 0 ? Math.max(dueMs + toMonotonicMs, 1) : 0;
@@ -212,15 +155,4 @@ function restoreMessage(
   if (sparse === undefined) return false;
   channel.restore(sparse.segment, sparse.index, attempts, atMs);
   return true;
-}
-
-function findDense(segments: Segment[], seq: number): Segment | null {
-  let low = 0, high = segments.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1, segment = segments[middle];
-    if (seq < segment.firstSeq) high = middle - 1;
-    else if (seq >= segment.endSeq) low = middle + 1;
-    else return segment;
-  }
-  return null;
 }

@@ -4,16 +4,12 @@
  * Start: lock the data path, open the listeners, read what is on disk, serve. Stop: accept nothing more, let
  * the running group finish and its answers go out, end the connections, put everything on the disk.
  */
-import { Broker } from "../broker/broker.ts";
-import { loadMetadata, MetadataWriter } from "../durability/metadata.ts";
-import { Persistence } from "../durability/persistence.ts";
 import type { Topology } from "../broker/place.ts";
-import { restore } from "../durability/restore.ts";
-import { takeOver } from "../durability/take_over/take_over.ts";
+import type { Broker } from "../broker/broker.ts";
+import { openStoredBroker } from "../durability/stored_broker.ts";
 import { systemClock } from "../clock/clock.ts";
 import { boundAddress, listen, removeAbandonedSocket } from "../net/listen.ts";
 import type { Logger } from "../log/logger.ts";
-import { StartupError } from "../log/startup_error.ts";
 import { ProcessMonitor } from "../metrics/process_monitor.ts";
 import { LiveOptions } from "../options/live_options.ts";
 import { type NsqdOptions, nsqdOptions } from "../options/nsqd_options.ts";
@@ -67,16 +63,10 @@ export async function runNsqd(
   const listener = listen(options.tcpAddress);
   const http = await startHttp(live, tls, logger);
   const pool = new BufferPool(MAX_IDLE_BUFFER_BYTES);
-  const { persistence, broker, metadata } = openBroker(options, directory, fileSystem, pool, logger);
-  try {
-    await takeOver(broker, persistence, fileSystem, directory, logger);
-  } catch (cause) {
-    throw new StartupError(`failed to take over the queues in ${directory} - ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-  writeMetadata(metadata);
-  persistence.onMetadataChange = (now) => metadata.changed(now);
+  const { persistence, broker, save } = await openStoredBroker(
+    { ...options, directory },
+    { fileSystem, pool, clock: systemClock, logger, version },
+  );
 
   const server = new TcpServer(broker, listener, {
     logger,
@@ -111,14 +101,7 @@ export async function runNsqd(
     broker.endTurn();
     broker.stop();
     monitor.stop();
-    for (const save of [() => persistence.stop(), () => metadata.write()]) {
-      try {
-        await save();
-      } catch (cause) {
-        logger.error(`failed to save everything - ${(cause as Error).message}`);
-        code = 1;
-      }
-    }
+    if (!await save()) code = 1;
     lock.release();
     logger.info("NSQ: bye");
     exit(code);
@@ -147,65 +130,6 @@ export async function runNsqd(
       return stopping ??= stopInOrder(0);
     },
   };
-}
-
-function openBroker(
-  options: NsqdOptions,
-  directory: string,
-  fileSystem: FileSystem,
-  pool: BufferPool,
-  logger: Logger,
-) {
-  const metadataPath = `${directory}/nsqd.dat`;
-  let stored;
-  try {
-    stored = loadMetadata(fileSystem, metadataPath, logger);
-  } catch (cause) {
-    throw new StartupError(`failed to load metadata - ${(cause as Error).message}`, {
-      cause,
-      standsAlone: true,
-    });
-  }
-  try {
-    const persistence = new Persistence(
-      fileSystem,
-      pool,
-      {
-        directory,
-        maxBytesPerFile: options.maxBytesPerFile,
-        durability: options.durability,
-        memLimit: options.memLimit,
-        syncEvery: options.syncEvery,
-        syncTimeout: options.syncTimeout,
-      },
-      systemClock,
-      logger,
-    );
-    const broker = new Broker(options, systemClock, persistence, pool);
-    restore(broker, persistence, stored, logger, broker.nowMs);
-    persistence.start(broker);
-    const metadata = new MetadataWriter(
-      fileSystem,
-      metadataPath,
-      version,
-      () => broker.topics.values(),
-      logger,
-    );
-    return { persistence, broker, metadata };
-  } catch (cause) {
-    throw new StartupError(`failed to open the log in ${directory} - ${(cause as Error).message}`, { cause });
-  }
-}
-
-function writeMetadata(metadata: MetadataWriter): void {
-  try {
-    metadata.write();
-  } catch (cause) {
-    throw new StartupError(`failed to persist metadata - ${(cause as Error).message}`, {
-      cause,
-      standsAlone: true,
-    });
-  }
 }
 
 /** Tells at each call whether the broker had a turn since the last one. */

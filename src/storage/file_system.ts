@@ -134,7 +134,7 @@ export function keepDamaged(fileSystem: FileSystem, path: string, offset: number
  * @throws when the disk refuses; the old file stays, and nothing of the new one
  */
 export function writeAtomically(fileSystem: FileSystem, path: string, bytes: Uint8Array): void {
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const temporary = `${path}.tmp`;
   const file = fileSystem.open(temporary, "create");
   try {
     try {

@@ -1,49 +1,97 @@
 /**
  * State records: the changes of topics, channels and positions, as they stand in state blocks.
  *
- * A record is a type byte and fixed fields, big-endian; names are a length byte and ASCII; sequence numbers
- * and times are float64, which holds both exactly. The layout of each type is in FORMAT.md.
+ * A record is a type byte and its fields, big-endian; names are a length byte and ASCII; sequence numbers
+ * and times are float64, which holds both exactly. `STATE_LAYOUTS` is the one description: types, writer and
+ * reader follow from it, and a test holds the list in FORMAT.md to it.
  */
 
-/** One change, decoded. */
-export type StateRecord =
-  /** The topic exists. Its next record gets at least `endSeq`; channels may read below `releasedSeq`. */
-  | { type: "topic"; topic: number; name: string; endSeq: number; releasedSeq: number }
-  | { type: "topic deleted"; topic: number }
-  /** What the topic held unreleased below `releasedSeq` was dropped or released. */
-  | { type: "topic position"; topic: number; releasedSeq: number }
-  /** The channel exists and gets the messages from `startSeq` on. */
-  | { type: "channel"; channel: number; topic: number; name: string; startSeq: number }
-  | { type: "channel deleted"; channel: number }
-  /** All messages below `cursorSeq` are dropped. */
-  | { type: "channel emptied"; channel: number; cursorSeq: number }
-  /** All below the cursor is finished but for the runs [from, from + count) and the tracked messages. */
-  | { type: "position"; channel: number; cursorSeq: number; runs: { from: number; count: number }[] }
-  /** An unfinished message with its attempts, due at `dueMs` (Unix ms), or at once when that is 0. */
-  | { type: "tracked"; channel: number; seq: number; attempts: number; dueMs: number }
-  | { type: "tracked finished"; channel: number; seq: number }
-  /** Messages [from, to), at or after the cursor, are finished. */
-  | { type: "done ahead"; channel: number; from: number; to: number }
-  /** A record that is not released yet and will be deferred then. */
-  | { type: "deferred"; topic: number; seq: number; delayMs: number; publishedMs: number }
-  /** Messages of a queue of the original before this place are in the log; at 0, 0 it was moved away. */
-  | { type: "imported"; queue: string; fileNumber: number; position: number };
+/** Consecutive sequence numbers [from, from + count). */
+export interface SeqRun {
+  from: number;
+  count: number;
+}
 
-const TYPES: readonly StateRecord["type"][] = [
-  "topic",
-  "topic deleted",
-  "topic position",
-  "channel",
-  "channel deleted",
-  "channel emptied",
-  "position",
-  "tracked",
-  "tracked finished",
-  "done ahead",
-  "deferred",
-  "imported",
-];
-const TYPE_NUMBERS = new Map(TYPES.map((type, i) => [type, i + 1]));
+/** How a field lies in a record. `runs` is a count u32 and so many pairs of first number f64 and count u32. */
+type FieldKind = "u32" | "f64" | "name" | "runs";
+
+interface StateLayout {
+  readonly type: string;
+  /** In the order in which they are written. */
+  readonly fields: Readonly<Record<string, FieldKind>>;
+  readonly meaning: string;
+}
+
+/** All types; the number of a type is its place in the list, from 1. */
+export const STATE_LAYOUTS = [
+  {
+    type: "topic",
+    fields: { topic: "u32", name: "name", endSeq: "f64", releasedSeq: "f64" },
+    meaning: "the topic exists; its next record is not below `endSeq`; channels may read below `releasedSeq`",
+  },
+  { type: "topic deleted", fields: { topic: "u32" }, meaning: "the topic is deleted" },
+  {
+    type: "topic position",
+    fields: { topic: "u32", releasedSeq: "f64" },
+    meaning: "what the topic held below `releasedSeq` was released or dropped",
+  },
+  {
+    type: "channel",
+    fields: { channel: "u32", topic: "u32", name: "name", startSeq: "f64" },
+    meaning: "the channel exists and gets what is from `startSeq` on",
+  },
+  { type: "channel deleted", fields: { channel: "u32" }, meaning: "the channel is deleted" },
+  {
+    type: "channel emptied",
+    fields: { channel: "u32", cursorSeq: "f64" },
+    meaning: "all below `cursorSeq` is dropped",
+  },
+  {
+    type: "position",
+    fields: { channel: "u32", cursorSeq: "f64", runs: "runs" },
+    meaning: "all below `cursorSeq` is finished but for these runs and the tracked messages",
+  },
+  {
+    type: "tracked",
+    fields: { channel: "u32", seq: "f64", attempts: "u32", dueMs: "f64" },
+    meaning: "an unfinished message, due at Unix ms, 0 = at once",
+  },
+  {
+    type: "tracked finished",
+    fields: { channel: "u32", seq: "f64" },
+    meaning: "the tracked message is finished",
+  },
+  {
+    type: "done ahead",
+    fields: { channel: "u32", from: "f64", to: "f64" },
+    meaning: "messages [from, to) at or after the cursor are finished",
+  },
+  {
+    type: "deferred",
+    fields: { topic: "u32", seq: "f64", delayMs: "f64", publishedMs: "f64" },
+    meaning: "a record that is to be deferred when it is released; ms, Unix ms",
+  },
+  {
+    type: "imported",
+    fields: { queue: "name", fileNumber: "u32", position: "f64" },
+    meaning: "the queue of Go nsqd is taken over up to here; at 0, 0 its files were moved away",
+  },
+] as const satisfies readonly StateLayout[];
+
+type FieldValue<K> = K extends "name" ? string : K extends "runs" ? SeqRun[] : number;
+type RecordOf<L extends StateLayout> = L extends StateLayout
+  ? { type: L["type"] } & { -readonly [F in keyof L["fields"]]: FieldValue<L["fields"][F]> }
+  : never;
+
+/** One change, decoded. */
+export type StateRecord = RecordOf<(typeof STATE_LAYOUTS)[number]>;
+
+type StateType = StateRecord["type"];
+/** The fields of each type, as a list. */
+const FIELDS: readonly (readonly [name: string, kind: FieldKind][])[] = STATE_LAYOUTS.map(({ fields }) =>
+  Object.entries(fields)
+);
+const TYPE_NUMBERS = new Map<StateType, number>(STATE_LAYOUTS.map(({ type }, i) => [type, i + 1]));
 const FIRST_BYTES = 4096;
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder();
@@ -71,72 +119,22 @@ export class StateWriter {
 
   add(record: StateRecord): void {
     this.count++;
-    this.#u8(TYPE_NUMBERS.get(record.type)!);
-    switch (record.type) {
-      case "topic":
-        this.#u32(record.topic);
-        this.#name(record.name);
-        this.#f64(record.endSeq);
-        this.#f64(record.releasedSeq);
-        break;
-      case "topic deleted":
-        this.#u32(record.topic);
-        break;
-      case "topic position":
-        this.#u32(record.topic);
-        this.#f64(record.releasedSeq);
-        break;
-      case "channel":
-        this.#u32(record.channel);
-        this.#u32(record.topic);
-        this.#name(record.name);
-        this.#f64(record.startSeq);
-        break;
-      case "channel deleted":
-        this.#u32(record.channel);
-        break;
-      case "channel emptied":
-        this.#u32(record.channel);
-        this.#f64(record.cursorSeq);
-        break;
-      case "position":
-        this.#position(record.channel, record.cursorSeq, record.runs);
-        break;
-      case "tracked":
-        this.#u32(record.channel);
-        this.#f64(record.seq);
-        this.#u32(record.attempts);
-        this.#f64(record.dueMs);
-        break;
-      case "tracked finished":
-        this.#u32(record.channel);
-        this.#f64(record.seq);
-        break;
-      case "done ahead":
-        this.#u32(record.channel);
-        this.#f64(record.from);
-        this.#f64(record.to);
-        break;
-      case "deferred":
-        this.#u32(record.topic);
-        this.#f64(record.seq);
-        this.#f64(record.delayMs);
-        this.#f64(record.publishedMs);
-        break;
-      case "imported":
-        this.#name(record.queue);
-        this.#u32(record.fileNumber);
-        this.#f64(record.position);
-    }
+    const number = TYPE_NUMBERS.get(record.type)!;
+    this.#u8(number);
+    const values = record as unknown as Record<string, never>;
+    for (const [name, kind] of FIELDS[number - 1]) this.#field(kind, values[name]);
   }
 
-  #position(channel: number, cursorSeq: number, runs: { from: number; count: number }[]): void {
-    this.#u32(channel);
-    this.#f64(cursorSeq);
-    this.#u32(runs.length);
-    for (const run of runs) {
-      this.#f64(run.from);
-      this.#u32(run.count);
+  #field(kind: FieldKind, value: never): void {
+    switch (kind) {
+      case "u32":
+        return this.#u32(value);
+      case "f64":
+        return this.#f64(value);
+      case "name":
+        return this.#name(value);
+      case "runs":
+        return this.#runs(value);
     }
   }
 
@@ -173,6 +171,14 @@ export class StateWriter {
     const at = this.#reserve(encoded.length);
     this.#bytes.set(encoded, at);
   }
+
+  #runs(runs: readonly SeqRun[]): void {
+    this.#u32(runs.length);
+    for (const run of runs) {
+      this.#f64(run.from);
+      this.#u32(run.count);
+    }
+  }
 }
 
 /**
@@ -183,7 +189,15 @@ export class StateWriter {
  */
 export function* readStateRecords(bytes: Uint8Array): Generator<StateRecord> {
   const reader = new FieldReader(bytes);
-  while (!reader.atEnd) yield readRecord(reader);
+  while (!reader.atEnd) {
+    const number = reader.u8(), layout = STATE_LAYOUTS[number - 1];
+    if (layout === undefined) {
+      throw new RangeError(`state record of unknown type ${number}: the log was written by a newer version`);
+    }
+    const record: Record<string, unknown> = { type: layout.type };
+    for (const [name, kind] of FIELDS[number - 1]) record[name] = reader[kind]();
+    yield record as unknown as StateRecord;
+  }
 }
 
 class FieldReader {
@@ -219,57 +233,8 @@ class FieldReader {
     this.#at += length;
     return textDecoder.decode(this.#bytes.subarray(this.#at - length, this.#at));
   }
-}
 
-function readRecord(reader: FieldReader): StateRecord {
-  const number = reader.u8(), type = TYPES[number - 1];
-  switch (type) {
-    case "topic":
-      return {
-        type,
-        topic: reader.u32(),
-        name: reader.name(),
-        endSeq: reader.f64(),
-        releasedSeq: reader.f64(),
-      };
-    case "topic deleted":
-      return { type, topic: reader.u32() };
-    case "topic position":
-      return { type, topic: reader.u32(), releasedSeq: reader.f64() };
-    case "channel":
-      return {
-        type,
-        channel: reader.u32(),
-        topic: reader.u32(),
-        name: reader.name(),
-        startSeq: reader.f64(),
-      };
-    case "channel deleted":
-      return { type, channel: reader.u32() };
-    case "channel emptied":
-      return { type, channel: reader.u32(), cursorSeq: reader.f64() };
-    case "position": {
-      const channel = reader.u32(), cursorSeq = reader.f64(), count = reader.u32();
-      const runs = Array.from({ length: count }, () => ({ from: reader.f64(), count: reader.u32() }));
-      return { type, channel, cursorSeq, runs };
-    }
-    case "tracked":
-      return { type, channel: reader.u32(), seq: reader.f64(), attempts: reader.u32(), dueMs: reader.f64() };
-    case "tracked finished":
-      return { type, channel: reader.u32(), seq: reader.f64() };
-    case "done ahead":
-      return { type, channel: reader.u32(), from: reader.f64(), to: reader.f64() };
-    case "deferred":
-      return {
-        type,
-        topic: reader.u32(),
-        seq: reader.f64(),
-        delayMs: reader.f64(),
-        publishedMs: reader.f64(),
-      };
-    case "imported":
-      return { type, queue: reader.name(), fileNumber: reader.u32(), position: reader.f64() };
-    default:
-      throw new RangeError(`state record of unknown type ${number}: the log was written by a newer version`);
+  runs(): SeqRun[] {
+    return Array.from({ length: this.u32() }, () => ({ from: this.f64(), count: this.u32() }));
   }
 }

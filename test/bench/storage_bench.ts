@@ -4,6 +4,7 @@
  * Policies: `memory` writes nothing, `os` writes each group to the operating system, `disk` waits for its
  * fdatasync as well.
  */
+import { systemClock } from "../../src/clock/clock.ts";
 import { newBuffer, wrapBuffer } from "../../src/buffers/buffer_pool.ts";
 import { RECORD_OVERHEAD } from "../../src/protocol/message.ts";
 import { CommitLog, type SnapshotSource } from "../../src/storage/commit_log.ts";
@@ -67,7 +68,7 @@ const nothingToTell: SnapshotSource = () => () => {};
 
 function openLog(directory: string, policy: "os" | "disk"): CommitLog {
   const options = { directory, maxBytesPerFile: FILE_BYTES, syncsOften: policy === "disk" };
-  const log = new CommitLog(denoFileSystem, options, [], 1, 1, nothingToTell);
+  const log = new CommitLog(denoFileSystem, options, nothingToTell, systemClock);
   log.start();
   return log;
 }
@@ -123,9 +124,9 @@ function recoverBenchmark(messageCount: number): Benchmark {
   return {
     name: `recover_${RECOVERED_BYTES >> 20}mb_of_${messageCount}x${BODY_BYTES}`,
     per: "MB",
-    setUp() {
+    async setUp() {
       const directory = Deno.makeTempDirSync({ prefix: "nsq_bench_" });
-      writeLog(directory, messageCount);
+      await writeLog(directory, messageCount);
       return {
         count: RECOVERED_BYTES / 1e6,
         round() {
@@ -141,9 +142,9 @@ function recoverBenchmark(messageCount: number): Benchmark {
   };
 }
 
-function writeLog(directory: string, messageCount: number): void {
+async function writeLog(directory: string, messageCount: number): Promise<void> {
   const options = { directory, maxBytesPerFile: 2 * RECOVERED_BYTES, syncsOften: false };
-  const log = new CommitLog(denoFileSystem, options, [], 1, 1, nothingToTell);
+  const log = new CommitLog(denoFileSystem, options, nothingToTell, systemClock);
   log.start();
   let seq = FIRST_SEQ;
   for (let bytes = 0; bytes < RECOVERED_BYTES;) {
@@ -153,7 +154,7 @@ function writeLog(directory: string, messageCount: number): void {
     seq += messageCount;
     bytes += segment.usedBytes;
   }
-  for (const file of log.files) file.close();
+  await log.close();
 }
 
 export const storageBenchmarks: readonly Benchmark[] = [

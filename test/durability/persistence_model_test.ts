@@ -214,7 +214,7 @@ class Run {
   }
 
   #restart(files: MemoryFileSystem, ending: Ending): void {
-    this.moved += this.node.persistence.compaction.movedRecords;
+    this.moved += this.node.persistence.figures().movedRecords;
     this.clock.advance(1000);
     this.node = this.#start(files);
     checkRestart(this.model, this.node.broker, ending);

@@ -1,6 +1,6 @@
 /** Reading segments back from a disk that refuses, on a source of a segment's bytes that the test holds. */
 import assert from "node:assert/strict";
-import { Residency, type ResidencyHost } from "../../src/durability/residency.ts";
+import { type ReadFaults, Residency, type ResidencyHost } from "../../src/durability/residency.ts";
 import { Topic } from "../../src/broker/topic.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import { BufferPool, newBuffer } from "../../src/buffers/buffer_pool.ts";
@@ -13,7 +13,8 @@ import { NEVER_MS } from "../support/persistent_broker.ts";
 import { until } from "../support/program_process.ts";
 
 /** A disk with the bytes of one segment after the other. */
-class Fixture implements ResidencyHost, SegmentSource {
+class Fixture implements ResidencyHost, ReadFaults, SegmentSource {
+  readonly faults = this;
   readonly pool = new BufferPool(0);
   readonly lines: string[] = [];
   readonly logger = new Logger(

@@ -65,7 +65,7 @@ async function start(files: MemoryFileSystem, clock: FakeClock): Promise<Persist
     throw error;
   }
   const logger = new Logger("info", "", (line) => node.logLines.push(line), clock);
-  await takeOver(node.broker, node.persistence, files, DIRECTORY, logger);
+  await takeOver(node.broker, node.persistence.imports, files, DIRECTORY, node.clock, logger);
   return node;
 }
 

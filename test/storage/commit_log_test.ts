@@ -1,30 +1,34 @@
 /** Groups, files and their reclaiming, on files in memory. */
 import assert from "node:assert/strict";
+import { type Clock, systemClock } from "../../src/clock/clock.ts";
 import { BufferPool, newBuffer } from "../../src/buffers/buffer_pool.ts";
 import { CommitLog } from "../../src/storage/commit_log.ts";
 import { recover } from "../../src/storage/recovery.ts";
 import { Segment } from "../../src/storage/segment.ts";
 import { StateWriter } from "../../src/storage/state_records.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { MemoryFileSystem } from "../support/memory_file_system.ts";
 
 const DIRECTORY = "/data";
 const TOPIC = 1;
 
-function startLog(files: MemoryFileSystem, maxBytesPerFile = 1 << 20): CommitLog {
-  const found = recover(files, DIRECTORY);
+function startLog(
+  files: MemoryFileSystem,
+  maxBytesPerFile = 1 << 20,
+  clock: Clock = new FakeClock(),
+): CommitLog {
   const log = new CommitLog(
     files,
     { directory: DIRECTORY, maxBytesPerFile, syncsOften: false },
-    found.files,
-    found.nextLogNumber,
-    found.nextKeptNumber,
     (emit) => {
       const part = new StateWriter();
       part.add({ type: "topic", topic: TOPIC, name: "orders", endSeq: 100, releasedSeq: 100 });
       emit(part);
       return () => {};
     },
+    clock,
   );
+  log.open();
   log.start();
   return log;
 }
@@ -122,7 +126,7 @@ Deno.test("CommitLog.reclaim() keeps one finished file to write over, and dropSp
 });
 
 Deno.test("CommitLog.statistics counts groups and bytes, and times writes and syncs", async () => {
-  const files = new MemoryFileSystem(), log = startLog(files), { statistics } = log;
+  const files = new MemoryFileSystem(), log = startLog(files, 1 << 20, systemClock), { statistics } = log;
   const sum = (counts: Float64Array) => counts.reduce((all, count) => all + count, 0);
   append(log, newSegment(4), 0, 4);
   log.commit();

@@ -6,19 +6,16 @@ import { CommitLog } from "../../src/storage/commit_log.ts";
 import { recover } from "../../src/storage/recovery.ts";
 import { Segment } from "../../src/storage/segment.ts";
 import { StateWriter } from "../../src/storage/state_records.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { MemoryFileSystem } from "../support/memory_file_system.ts";
 
 const DIRECTORY = "/data";
 
 /** A log of one topic and one channel for each of `channels`, each in a snapshot part of its own. */
 function startLog(files: MemoryFileSystem, channels: string[]): CommitLog {
-  const found = recover(files, DIRECTORY);
   const log = new CommitLog(
     files,
     { directory: DIRECTORY, maxBytesPerFile: 1 << 20, syncsOften: false },
-    found.files,
-    found.nextLogNumber,
-    found.nextKeptNumber,
     (emit) => {
       const part = new StateWriter();
       part.add({ type: "topic", topic: 1, name: "orders", endSeq: 100, releasedSeq: 100 });
@@ -30,7 +27,9 @@ function startLog(files: MemoryFileSystem, channels: string[]): CommitLog {
       });
       return () => {};
     },
+    new FakeClock(),
   );
+  log.open();
   log.start();
   return log;
 }

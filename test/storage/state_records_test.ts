@@ -1,6 +1,11 @@
 /** State records: every type there and back, their bytes, and what is refused. */
 import assert from "node:assert/strict";
-import { readStateRecords, type StateRecord, StateWriter } from "../../src/storage/state_records.ts";
+import {
+  readStateRecords,
+  STATE_LAYOUTS,
+  type StateRecord,
+  StateWriter,
+} from "../../src/storage/state_records.ts";
 
 const SEQ = 2 ** 53 - 1;
 
@@ -94,4 +99,26 @@ Deno.test("readStateRecords() refuses an unknown type, and bytes that end inside
       );
     }
   }
+});
+
+/** How FORMAT.md shows a field. */
+function shown(name: string, kind: string): string {
+  if (kind === "name") return `${name} text`;
+  if (kind === "runs") return `count u32, count × (from f64, count u32)`;
+  return `${name} ${kind}`;
+}
+
+Deno.test("FORMAT.md has the row of each state record in STATE_LAYOUTS, and no other", async () => {
+  const text = await Deno.readTextFile(new URL("../../src/storage/FORMAT.md", import.meta.url));
+  const [, section] = text.split("### Data of kind 3: state records");
+  const rows = section.split("\n### ")[0].split("\n")
+    .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()))
+    .filter(([number]) => /^\d+$/.test(number ?? ""));
+  const expected = STATE_LAYOUTS.map(({ type, fields, meaning }, i) => [
+    `${i + 1}`,
+    type,
+    Object.entries(fields).map(([name, kind]) => shown(name, kind)).join(", "),
+    meaning,
+  ]);
+  assert.deepEqual(rows, expected);
 });

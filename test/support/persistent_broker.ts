@@ -2,7 +2,6 @@
 import { Broker } from "../../src/broker/broker.ts";
 import { loadMetadata, MetadataWriter } from "../../src/durability/metadata.ts";
 import { Persistence } from "../../src/durability/persistence.ts";
-import { restore } from "../../src/durability/restore.ts";
 import type { Durability } from "../../src/broker/store.ts";
 import { BufferPool } from "../../src/buffers/buffer_pool.ts";
 import { Logger } from "../../src/log/logger.ts";
@@ -23,6 +22,7 @@ export interface PersistentOptions {
 export class PersistentBroker {
   readonly fileSystem: MemoryFileSystem;
   readonly broker: Broker;
+  readonly clock: FakeClock;
   readonly persistence: Persistence;
   readonly pool = new BufferPool(1 << 20);
   readonly logLines: string[] = [];
@@ -31,6 +31,7 @@ export class PersistentBroker {
   /** Starts a broker on what `fileSystem` holds. */
   constructor(fileSystem: MemoryFileSystem, clock: FakeClock, options: PersistentOptions) {
     this.fileSystem = fileSystem;
+    this.clock = clock;
     const logger = new Logger("info", "", (line) => this.logLines.push(line), clock);
     this.persistence = new Persistence(
       fileSystem,
@@ -46,8 +47,7 @@ export class PersistentBroker {
       queueScanInterval: NEVER_MS,
     };
     const broker = this.broker = new Broker(brokerOptions, clock, this.persistence, this.pool);
-    restore(broker, this.persistence, loadMetadata(fileSystem, METADATA_PATH, logger), logger, broker.nowMs);
-    this.persistence.start(broker);
+    this.persistence.open(broker, loadMetadata(fileSystem, METADATA_PATH, logger));
     this.#metadata = new MetadataWriter(
       fileSystem,
       METADATA_PATH,
@@ -86,11 +86,6 @@ export class PersistentBroker {
 
   /** What the background of a running broker does now and then. */
   async background(): Promise<void> {
-    const { persistence } = this;
-    persistence.flushPositions();
-    persistence.residency.tidy();
-    await persistence.log.sync();
-    persistence.log.reclaim(true);
-    await persistence.compaction.run(this.broker);
+    await this.persistence.upkeep();
   }
 }

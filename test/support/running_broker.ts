@@ -2,7 +2,6 @@
 import { Broker } from "../../src/broker/broker.ts";
 import { loadMetadata, MetadataWriter } from "../../src/durability/metadata.ts";
 import { Persistence } from "../../src/durability/persistence.ts";
-import { restore } from "../../src/durability/restore.ts";
 import type { Durability } from "../../src/broker/store.ts";
 import { BufferPool } from "../../src/buffers/buffer_pool.ts";
 import { systemClock } from "../../src/clock/clock.ts";
@@ -97,8 +96,7 @@ export class RunningBroker implements AsyncDisposable {
     const options = { nodeId: NODE_ID, durability, memQueueSize: 10_000, queueScanInterval: 25 };
     const broker = new Broker(options, systemClock, persistence, pool);
     const metadataPath = `${this.#directory}/nsqd.dat`;
-    restore(broker, persistence, loadMetadata(fileSystem, metadataPath, logger), logger, broker.nowMs);
-    persistence.start(broker);
+    persistence.open(broker, loadMetadata(fileSystem, metadataPath, logger));
     this.#metadata = new MetadataWriter(
       fileSystem,
       metadataPath,

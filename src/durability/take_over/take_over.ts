@@ -6,6 +6,7 @@
  * on there, and at worst the last batch comes twice. When all is in the log and on the disk, the old files are
  * moved to a dated folder; only then are the places forgotten.
  */
+import type { Clock } from "../../clock/clock.ts";
 import type { Logger } from "../../log/logger.ts";
 import { isEphemeral, isValidName } from "../../protocol/names.ts";
 import {
@@ -21,7 +22,7 @@ import type { FileSystem } from "../../storage/file_system.ts";
 import type { StateWriter } from "../../storage/state_records.ts";
 import type { Broker } from "../../broker/broker.ts";
 import type { Channel } from "../../broker/channel.ts";
-import type { Persistence } from "../persistence.ts";
+import type { ImportLog } from "./import_log.ts";
 import type { Topic } from "../../broker/topic.ts";
 
 export interface TakeOverSteps {
@@ -35,9 +36,10 @@ const STEPS: TakeOverSteps = { batchBytes: 4 << 20, progressMs: 2000 };
 
 interface TakeOver {
   broker: Broker;
-  persistence: Persistence;
+  log: ImportLog;
   fileSystem: FileSystem;
   directory: string;
+  clock: Clock;
   logger: Logger;
   steps: TakeOverSteps;
   messages: number;
@@ -49,37 +51,38 @@ interface TakeOver {
 /** Does nothing when there are no queues of the original. @throws when the disk refuses */
 export async function takeOver(
   broker: Broker,
-  persistence: Persistence,
+  log: ImportLog,
   fileSystem: FileSystem,
   directory: string,
+  clock: Clock,
   logger: Logger,
   steps: TakeOverSteps = STEPS,
 ): Promise<void> {
   const queues = findDiskQueues(fileSystem, directory);
   // The start before may have been killed when it had moved the last file.
-  if (queues.length === 0) return persistence.forgetImported();
+  if (queues.length === 0) return log.forget();
   logger.info(`TAKE-OVER: ${queues.length} queues of the original nsqd in ${directory}`);
   const run: TakeOver = {
     broker,
-    persistence,
+    log,
     fileSystem,
     directory,
+    clock,
     logger,
     steps,
     messages: 0,
     bytes: 0,
     damagedBytes: 0,
-    reportedAtMs: performance.now(),
+    reportedAtMs: clock.monotonicMs(),
   };
   for (const queue of queues) {
     if (isDurableName(queue.topic) && (queue.channel === null || isDurableName(queue.channel))) {
       await takeQueue(run, queue);
     } else logger.warn(`TAKE-OVER: ${queue.name} is no valid name; its files are only moved aside`);
   }
-  persistence.flushPositions();
-  await persistence.sync();
+  await log.finish();
   const folder = await moveAside(run, queues);
-  persistence.forgetImported();
+  log.forget();
   const damage = run.damagedBytes > 0 ? `, ${run.damagedBytes} bytes were damaged and left out` : "";
   logger.info(
     `TAKE-OVER: done, ${run.messages} messages, ${run.bytes} bytes${damage}; the old files are in ${folder}`,
@@ -106,7 +109,7 @@ async function takeQueue(run: TakeOver, queue: DiskQueue): Promise<void> {
         const batch = file.readBatch(at, run.steps.batchBytes);
         takeBatch(run, queue, batch, path);
         await groupDecided(run.broker);
-        await run.persistence.noteImported(queue.name, number, batch.end);
+        await run.log.note(queue.name, { fileNumber: number, position: batch.end });
         at = batch.end;
         report(run, path, at, file.sizeBytes);
       }
@@ -125,7 +128,7 @@ async function takeQueue(run: TakeOver, queue: DiskQueue): Promise<void> {
  * nothing of them: better some messages twice than one not at all.
  */
 function placeBefore(run: TakeOver, queue: DiskQueue): { fileNumber: number; position: number } | undefined {
-  const before = run.persistence.imported(queue.name), { fileNumbers } = queue;
+  const before = run.log.placeOf(queue.name), { fileNumbers } = queue;
   if (before === undefined || fileNumbers.length === 0) return before;
   const { fileNumber, position } = before, name = dataFileName(queue.name, fileNumber);
   let isSame = fileNumber <= fileNumbers[fileNumbers.length - 1];
@@ -185,8 +188,8 @@ function takeBatch(run: TakeOver, queue: DiskQueue, batch: DiskQueueBatch, path:
   const channel = queue.channel === null ? null : topic.channel(queue.channel, false);
   const firstSeq = topic.endSeq;
   append(run, topic, batch);
-  run.persistence.writeImported(topic, (into) => {
-    if (channel !== null) tell(run.persistence, channel, firstSeq, batch.records, into);
+  run.log.write(topic, (into) => {
+    if (channel !== null) tell(run.log, channel, firstSeq, batch.records, into);
   });
   if (channel === null) topic.commitTo(topic.endSeq);
   else give(channel, firstSeq, batch.records);
@@ -211,7 +214,7 @@ function append(run: TakeOver, topic: Topic, batch: DiskQueueBatch): void {
 
 /** Adds what makes the records from `firstSeq` on those of `channel` alone, after a crash too. */
 function tell(
-  persistence: Persistence,
+  log: ImportLog,
   channel: Channel,
   firstSeq: number,
   records: readonly DiskQueueRecord[],
@@ -223,9 +226,9 @@ function tell(
   into.add({ type: "topic position", topic, releasedSeq: endSeq });
   for (const other of channels.values()) {
     if (other === channel || !other.durable) continue;
-    into.add({ type: "done ahead", channel: persistence.numberOf(other), from: firstSeq, to: endSeq });
+    into.add({ type: "done ahead", channel: log.numberOf(other), from: firstSeq, to: endSeq });
   }
-  const number = persistence.numberOf(channel);
+  const number = log.numberOf(channel);
   records.forEach(({ attempts }, i) => {
     if (attempts > 0) into.add({ type: "tracked", channel: number, seq: firstSeq + i, attempts, dueMs: 0 });
   });
@@ -252,8 +255,8 @@ function give(channel: Channel, firstSeq: number, records: readonly DiskQueueRec
 }
 
 function report(run: TakeOver, path: string, at: number, sizeBytes: number): void {
-  if (performance.now() - run.reportedAtMs < run.steps.progressMs) return;
-  run.reportedAtMs = performance.now();
+  if (run.clock.monotonicMs() - run.reportedAtMs < run.steps.progressMs) return;
+  run.reportedAtMs = run.clock.monotonicMs();
   run.logger.info(
     `TAKE-OVER: ${run.messages} messages, ${run.bytes} bytes so far; at ${at} of ${sizeBytes} in ${path}`,
   );
@@ -262,7 +265,7 @@ function report(run: TakeOver, path: string, at: number, sizeBytes: number): voi
 /** Moves the files of all queues to a folder of their own. */
 async function moveAside(run: TakeOver, queues: DiskQueue[]): Promise<string> {
   const { fileSystem, directory } = run;
-  const date = new Date(run.broker.wallMs()).toISOString();
+  const date = new Date(run.clock.nowMs()).toISOString();
   const stamp = date.replace(/[-:]/g, "").replace(/\..*/, "").replace("T", "-");
   let folder = `${directory}/taken-over-${stamp}`;
   while (fileSystem.exists(folder)) folder += "x";

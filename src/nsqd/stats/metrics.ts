@@ -20,7 +20,7 @@ import type { TcpServer } from "../tcp/tcp_server.ts";
 /** What the metrics are read from. */
 export interface MetricsSources {
   readonly broker: Broker;
-  readonly persistence: Pick<Persistence, "log" | "residency">;
+  readonly persistence: Pick<Persistence, "figures">;
   readonly server: Pick<TcpServer, "acceptedCount" | "connections">;
   readonly monitor: ProcessMonitor;
   /** Why messages can currently not be kept, or null when all is well. */
@@ -92,20 +92,21 @@ function writeBroker(to: MetricsWriter, sources: MetricsSources, topics: number,
 }
 
 function writeLog(to: MetricsWriter, { broker, persistence }: MetricsSources): void {
-  const { log, residency } = persistence, { statistics } = log, usage = log.usage();
+  const figures = persistence.figures(), { log } = figures;
   to.gauge("queue_memory_bytes", "Buffers that hold messages in memory", broker.pool.lentBytes);
   to.gauge("queue_memory_idle_bytes", "Such buffers that are kept for reuse", broker.pool.idleBytes);
-  to.gauge("queue_disk_bytes", "Messages in log files, finished ones included", usage.dataBytes);
-  to.gauge("queue_disk_wanted_bytes", "Messages in log files that may still be wanted", usage.liveBytes);
-  to.counter("queue_reads_total", "Segments read back from log files", residency.loads);
-  to.gauge("log_files", "Log files", log.files.length);
-  to.gauge("log_unsynced_bytes", "Bytes written to the log since the last sync began", log.unsyncedBytes);
-  to.counter("log_groups_total", "Groups written to the log", statistics.groups);
-  to.counter("log_written_bytes_total", "Bytes written to the log", statistics.bytes);
-  to.histogram("log_write_seconds", "Time to write a group to the log", statistics.writeSeconds);
-  to.gauge("log_longest_write_seconds", "Longest write since the start", statistics.writeSeconds.max);
-  to.histogram("log_sync_seconds", "Time to put the log on the disk", statistics.syncSeconds);
-  to.gauge("log_longest_sync_seconds", "Longest sync since the start", statistics.syncSeconds.max);
+  to.gauge("queue_disk_bytes", "Messages in log files, finished ones included", figures.dataBytes);
+  to.gauge("queue_disk_wanted_bytes", "Messages in log files that may still be wanted", figures.liveBytes);
+  to.counter("queue_reads_total", "Segments read back from log files", figures.loads);
+  to.counter("queue_moves_total", "Messages that compaction moved to another file", figures.movedRecords);
+  to.gauge("log_files", "Log files", figures.fileCount);
+  to.gauge("log_unsynced_bytes", "Bytes written to the log since the last sync began", figures.unsyncedBytes);
+  to.counter("log_groups_total", "Groups written to the log", log.groups);
+  to.counter("log_written_bytes_total", "Bytes written to the log", log.bytes);
+  to.histogram("log_write_seconds", "Time to write a group to the log", log.writeSeconds);
+  to.gauge("log_longest_write_seconds", "Longest write since the start", log.writeSeconds.max);
+  to.histogram("log_sync_seconds", "Time to put the log on the disk", log.syncSeconds);
+  to.gauge("log_longest_sync_seconds", "Longest sync since the start", log.syncSeconds.max);
 }
 
 // ---- topics and channels ------------------------------------------------------------------------

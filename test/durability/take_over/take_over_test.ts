@@ -43,7 +43,7 @@ async function start(
   const node = new PersistentBroker(files, clock, { durability, maxBytesPerFile: 1 << 20, memLimit });
   const logger = new Logger("info", "", (line) => node.logLines.push(line), clock);
   try {
-    await takeOver(node.broker, node.persistence, files, DIRECTORY, logger, steps);
+    await takeOver(node.broker, node.persistence.imports, files, DIRECTORY, node.clock, logger, steps);
     node.writeMetadata();
   } catch (cause) {
     await node.bury();

@@ -1,0 +1,83 @@
+/**
+ * Where the messages of a topic are after a start: segments made of the blocks that recovery found.
+ *
+ * Tested in test/durability/restore_test.ts.
+ */
+import type { Topic } from "../broker/topic.ts";
+import type { RecoveredBlock } from "../storage/recovery.ts";
+import { Segment } from "../storage/segment.ts";
+
+/** A restored segment ends at this size, or when it lies in so many places. */
+const SEGMENT_BYTES = 1 << 20;
+const SEGMENT_EXTENTS = 64;
+
+/** Where the records of a topic are, for looking up single ones. */
+export interface Places {
+  dense: Segment[];
+  sparse: Segment[];
+  /** Of the records of sparse segments. */
+  bySeq: Map<number, { segment: Segment; index: number }>;
+}
+
+/** Makes segments of the blocks and links them in order; of two copies of a message one is taken. */
+export function placeBlocks(topic: Topic, blocks: RecoveredBlock[]): Places {
+  const places: Places = { dense: [], sparse: [], bySeq: new Map() };
+  blocks.sort((a, b) => a.entry.firstSeq - b.entry.firstSeq || b.entry.count - a.entry.count);
+  let segment: Segment | null = null, endSeq = -1;
+  for (const block of blocks) {
+    const { entry, file, seqs } = block;
+    if (seqs !== null) {
+      const sparse = newSegment(block);
+      sparse.seqs = seqs;
+      places.sparse.push(sparse);
+      seqs.forEach((seq, index) => places.bySeq.set(seq, { segment: sparse, index }));
+      continue;
+    }
+    if (entry.firstSeq < endSeq) continue;
+    const joins = segment !== null && entry.firstSeq === endSeq && segment.extents.length < SEGMENT_EXTENTS &&
+      segment.usedBytes + entry.dataBytes <= SEGMENT_BYTES;
+    if (joins) {
+      addExtent(segment!, block);
+      file.liveBytes += entry.dataBytes;
+    } else {
+      segment = newSegment(block);
+      topic.addSegment(segment);
+      places.dense.push(segment);
+    }
+    endSeq = entry.firstSeq + entry.count;
+  }
+  return places;
+}
+
+function newSegment(block: RecoveredBlock): Segment {
+  const segment = new Segment(block.entry.firstSeq, null, new Uint32Array(1));
+  segment.sealed = true;
+  addExtent(segment, block);
+  block.file.liveBytes += block.entry.dataBytes;
+  return segment;
+}
+
+function addExtent(segment: Segment, { entry, file }: RecoveredBlock): void {
+  segment.extents.push({
+    file,
+    fileOffset: entry.dataAt,
+    byteLength: entry.dataBytes,
+    count: entry.count,
+    checksum: entry.dataCrc,
+  });
+  segment.count += entry.count;
+  segment.usedBytes += entry.dataBytes;
+  segment.loggedCount = segment.count;
+}
+
+/** The dense segment that holds message `seq`, or null. */
+export function findDense(segments: Segment[], seq: number): Segment | null {
+  let low = 0, high = segments.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1, segment = segments[middle];
+    if (seq < segment.firstSeq) high = middle - 1;
+    else if (seq >= segment.endSeq) low = middle + 1;
+    else return segment;
+  }
+  return null;
+}

@@ -1,0 +1,49 @@
+/**
+ * The whole state as a log file begins with it: queues of Go nsqd that are taken over, topics, channels, positions.
+ *
+ * Tested in test/durability/persistence_model_test.ts.
+ */
+import type { Broker } from "../broker/broker.ts";
+import { StateWriter } from "../storage/state_records.ts";
+import type { ImportedQueues } from "./imported_queues.ts";
+import type { PositionWriter } from "./position_writer.ts";
+import { type ToUnixMs, writeSnapshot, writeTopic } from "./positions.ts";
+
+/** Bytes of a snapshot part: bounds the memory one takes. */
+const PART_BYTES = 1 << 20;
+
+export class SnapshotWriter {
+  readonly #positions: PositionWriter;
+  readonly #imports: ImportedQueues;
+  readonly #toUnixMs: ToUnixMs;
+  readonly #part = new StateWriter();
+
+  constructor(positions: PositionWriter, imports: ImportedQueues, toUnixMs: ToUnixMs) {
+    this.#positions = positions;
+    this.#imports = imports;
+    this.#toUnixMs = toUnixMs;
+  }
+
+  /** Gives all that `broker` has to `emit`, part by part. */
+  write(broker: Broker, emit: (part: StateWriter) => void): void {
+    const part = this.#part;
+    part.clear();
+    const flushPart = () => {
+      if (part.size < PART_BYTES) return;
+      emit(part);
+      part.clear();
+    };
+    this.#imports.writeTo(part);
+    for (const topic of broker.topics.values()) {
+      if (topic.ephemeral) continue;
+      writeTopic(topic, part);
+      for (const channel of topic.channels.values()) {
+        if (!channel.durable) continue;
+        writeSnapshot(channel, this.#positions.numberOf(channel), part, this.#toUnixMs);
+        flushPart();
+      }
+      flushPart();
+    }
+    emit(part);
+  }
+}

@@ -1,0 +1,16 @@
+/** What is measured of the store, for metrics. Tested in test/nsqd/stats/metrics_test.ts. */
+import type { LogStatistics } from "../storage/log_statistics.ts";
+
+export interface StorageFigures {
+  /** Bytes of message data in files, and how many of them may be wanted. */
+  dataBytes: number;
+  liveBytes: number;
+  fileCount: number;
+  /** Bytes written to the log since the last sync began. */
+  unsyncedBytes: number;
+  log: Readonly<LogStatistics>;
+  /** Segments read back since the start. */
+  loads: number;
+  /** Records that compaction moved since the start. */
+  movedRecords: number;
+}

@@ -1,0 +1,89 @@
+/**
+ * Opens a data path: the broker with all that is stored there, the queues of Go nsqd taken over, ready to serve.
+ *
+ * Tested in test/nsqd/faults_test.ts and test/nsqd/data_path_test.ts.
+ */
+import { Broker, type BrokerOptions } from "../broker/broker.ts";
+import type { BufferPool } from "../buffers/buffer_pool.ts";
+import type { Clock } from "../clock/clock.ts";
+import type { Logger } from "../log/logger.ts";
+import { StartupError } from "../log/startup_error.ts";
+import type { FileSystem } from "../storage/file_system.ts";
+import { loadMetadata, MetadataWriter } from "./metadata.ts";
+import { Persistence, type PersistenceOptions } from "./persistence.ts";
+import { takeOver } from "./take_over/take_over.ts";
+
+/** What the store works with. */
+export interface StoreSurroundings {
+  fileSystem: FileSystem;
+  pool: BufferPool;
+  clock: Clock;
+  logger: Logger;
+  /** Of the program, for `nsqd.dat`. */
+  version: string;
+}
+
+export interface StoredBroker {
+  broker: Broker;
+  persistence: Persistence;
+  /** Puts everything on the disk. @returns false when the disk refused some of it, which is logged */
+  save(): Promise<boolean>;
+}
+
+/** @throws {StartupError} when what is stored cannot be read, or the disk refuses */
+export async function openStoredBroker(
+  options: BrokerOptions & PersistenceOptions,
+  surroundings: StoreSurroundings,
+): Promise<StoredBroker> {
+  const { fileSystem, pool, clock, logger, version } = surroundings, { directory } = options;
+  const metadataPath = `${directory}/nsqd.dat`;
+  const stored = startStep(
+    "failed to load metadata",
+    () => loadMetadata(fileSystem, metadataPath, logger),
+    true,
+  );
+  const persistence = new Persistence(fileSystem, pool, options, clock, logger);
+  const broker = new Broker(options, clock, persistence, pool);
+  startStep(`failed to open the log in ${directory}`, () => persistence.open(broker, stored));
+  try {
+    await takeOver(broker, persistence.imports, fileSystem, directory, clock, logger);
+  } catch (cause) {
+    throw startupError(`failed to take over the queues in ${directory}`, cause as Error);
+  }
+  const metadata = new MetadataWriter(
+    fileSystem,
+    metadataPath,
+    version,
+    () => broker.topics.values(),
+    logger,
+  );
+  startStep("failed to persist metadata", () => metadata.write(), true);
+  persistence.onMetadataChange = (now) => metadata.changed(now);
+  return {
+    broker,
+    persistence,
+    async save() {
+      const failures: Error[] = [];
+      await persistence.stop().catch((cause: Error) => failures.push(cause));
+      try {
+        metadata.write();
+      } catch (cause) {
+        failures.push(cause as Error);
+      }
+      for (const { message } of failures) logger.error(`failed to save everything - ${message}`);
+      return failures.length === 0;
+    },
+  };
+}
+
+function startStep<T>(action: string, work: () => T, standsAlone = false): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw startupError(action, cause as Error, standsAlone);
+  }
+}
+
+function startupError(action: string, cause: Error, standsAlone = false): StartupError {
+  return new StartupError(`${action} - ${cause.message}`, { cause, standsAlone });
+}
