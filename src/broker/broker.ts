@@ -5,7 +5,9 @@
  * (`committer.ts`), release it to the channels, share it out among the consumers, write to their sockets.
  * The end of the turn is `setImmediate`, which runs after the reads that were ready.
  *
- * This file owns lifecycle and scheduling. Protocol, HTTP, statistics and files stand beside it.
+ * This file owns the map and the scheduling. Protocol, HTTP, statistics and files stand beside it.
+ *
+ * Tested in test/broker/broker_model_test.ts.
  */
 import { setImmediate } from "node:timers";
 import type { Clock } from "../clock/clock.ts";
@@ -20,7 +22,7 @@ export interface BrokerOptions {
   /** 0..1023. */
   nodeId: number;
   durability: Durability;
-  /** Messages an ephemeral topic or channel holds before new ones are dropped. */
+  /** Messages an ephemeral topic or channel keeps before new ones are dropped. */
   memQueueSize: number;
   /** How often channels with something due are looked at, ms. */
   queueScanInterval: number;
@@ -28,6 +30,8 @@ export interface BrokerOptions {
   e2eProcessingLatencyPercentile?: readonly number[];
   /** The window they are taken over, ms. */
   e2eProcessingLatencyWindowTime?: number;
+  /** Whether now and then, at the end of a turn, a topic is looked at for broken invariants; one ends the process. */
+  checksInvariants?: boolean;
 }
 
 /** Something with staged output that is written at the end of the turn. */
@@ -45,6 +49,8 @@ export interface BrokerObserver {
 
 const HOUSEKEEPING_MS = 1000;
 const DEFAULT_LATENCY_WINDOW_MS = 600_000;
+/** Invariants of one topic are checked no more often than this. */
+const CHECK_PAUSE_MS = 20;
 
 export class Broker implements TopicHost {
   readonly pool: BufferPool;
@@ -56,6 +62,7 @@ export class Broker implements TopicHost {
   readonly latencyWindowMs: number;
   readonly time: Timestamp = { high: 0, low: 0 };
   nowMs: number;
+  readonly random: () => number;
   readonly observers: BrokerObserver[] = [];
   readonly committer: Committer;
 
@@ -73,11 +80,26 @@ export class Broker implements TopicHost {
   #highestSeq = 0;
   readonly #loading = new Map<Segment, Set<Channel>>();
   #stopped = false;
+  readonly #checksInvariants: boolean;
+  #nextCheckMs = 0;
+  /** The topics that are still to be checked in this round. */
+  #unchecked: Topic[] = [];
   readonly #onTurnEnd = () => this.#endTurn();
 
-  /** @param pool where message buffers come from; the store holds it to its budget */
-  constructor(options: BrokerOptions, clock: Clock, store: Store, pool: BufferPool) {
+  /**
+   * @param pool where message buffers come from; the store keeps it within its budget
+   * @param random numbers in [0, 1), for consumers that want a sample
+   */
+  constructor(
+    options: BrokerOptions,
+    clock: Clock,
+    store: Store,
+    pool: BufferPool,
+    random: () => number = Math.random,
+  ) {
     this.pool = pool;
+    this.random = random;
+    this.#checksInvariants = options.checksInvariants ?? false;
     this.nodeId = options.nodeId;
     this.memQueueSize = options.memQueueSize;
     this.latencyPercentiles = options.e2eProcessingLatencyPercentile ?? [];
@@ -87,7 +109,7 @@ export class Broker implements TopicHost {
     this.#scanIntervalMs = options.queueScanInterval;
     this.#clock = clock;
     this.#store = store;
-    this.committer = new Committer(options.durability, store, () => this.beginTurn());
+    this.committer = new Committer(options.durability, store, clock, () => this.beginTurn());
     this.nowMs = clock.monotonicMs();
     setTimestamp(this.time, clock.nowMs());
   }
@@ -115,34 +137,8 @@ export class Broker implements TopicHost {
   /** Deletes a topic, its channels and their messages; false when there is none of that name. */
   deleteTopic(name: string): boolean {
     const topic = this.topics.get(name);
-    if (topic === undefined) return false;
-    this.topics.delete(name);
-    this.#highestSeq = Math.max(this.#highestSeq, topic.endSeq);
-    topic.delete();
-    this.#active.delete(topic);
-    if (!topic.ephemeral) this.#store.topicDeleted(topic);
-    for (const observer of this.observers) observer.topicDeleted?.(topic);
-    return true;
-  }
-
-  emptyTopic(topic: Topic): void {
-    topic.empty();
-    if (!topic.ephemeral) this.#store.topicEmptied(topic);
-  }
-
-  emptyChannel(channel: Channel): void {
-    channel.empty();
-    if (channel.durable) this.#store.channelEmptied(channel);
-  }
-
-  pauseTopic(topic: Topic, paused: boolean): void {
-    topic.setPaused(paused);
-    this.#store.pauseChanged();
-  }
-
-  pauseChannel(channel: Channel, paused: boolean): void {
-    channel.setPaused(paused);
-    this.#store.pauseChanged();
+    topic?.delete();
+    return topic !== undefined;
   }
 
   /**
@@ -219,6 +215,15 @@ export class Broker implements TopicHost {
       this.#outputs = [];
       for (const output of outputs) output.flush();
     }
+    if (this.#checksInvariants && this.nowMs >= this.#nextCheckMs) this.#checkNext();
+  }
+
+  /** Checks the invariants of the topic whose turn it is. @throws Error when one is broken */
+  #checkNext(): void {
+    this.#nextCheckMs = this.nowMs + CHECK_PAUSE_MS;
+    if (this.#unchecked.length === 0) this.#unchecked = [...this.topics.values()];
+    const topic = this.#unchecked.pop();
+    if (topic !== undefined && !topic.exiting) topic.invariants();
   }
 
   // ---- time ---------------------------------------------------------------------------------
@@ -247,7 +252,7 @@ export class Broker implements TopicHost {
     this.#housekeepingTimer = undefined;
     for (const topic of this.#active) {
       if (topic.recentlyUsed) topic.recentlyUsed = false;
-      else if (topic.trim()) this.#active.delete(topic);
+      else if (topic.log.trim()) this.#active.delete(topic);
     }
     if (this.#active.size > 0) this.#scheduleHousekeeping();
     else this.pool.trim();
@@ -316,7 +321,23 @@ export class Broker implements TopicHost {
     for (const observer of this.observers) observer.channelDeleted?.(channel);
   }
 
-  topicUnused(topic: Topic): void {
-    this.deleteTopic(topic.name);
+  channelEmptied(channel: Channel): void {
+    if (channel.durable) this.#store.channelEmptied(channel);
+  }
+
+  topicEmptied(topic: Topic): void {
+    if (!topic.ephemeral) this.#store.topicEmptied(topic);
+  }
+
+  topicDeleted(topic: Topic): void {
+    this.topics.delete(topic.name);
+    this.raiseFirstSeq(topic.log.endSeq);
+    this.#active.delete(topic);
+    if (!topic.ephemeral) this.#store.topicDeleted(topic);
+    for (const observer of this.observers) observer.topicDeleted?.(topic);
+  }
+
+  pauseChanged(): void {
+    this.#store.pauseChanged();
   }
 }

@@ -8,6 +8,7 @@
  * A publisher stages its OK at once, in order with its other replies, and asks with `listen` to be told
  * when the group is decided; its connection sends nothing staged after that point before.
  */
+import type { Clock } from "../clock/clock.ts";
 import { Histogram } from "../metrics/histogram.ts";
 import type { Durability, Store } from "./store.ts";
 import type { Topic } from "./topic.ts";
@@ -28,7 +29,7 @@ interface Waiter {
 
 interface Group {
   readonly number: number;
-  /** When its first message came, monotonic ms; 0 before. */
+  /** When its first message came, monotonic ms; NaN before. */
   startedMs: number;
   readonly listeners: GroupListener[];
   readonly waiters: Waiter[];
@@ -44,6 +45,7 @@ export class Committer {
   failedGroups = 0;
   readonly #durability: Durability;
   readonly #store: Store;
+  readonly #clock: Clock;
   readonly #onSettled: () => void;
   #gathering: Group = newGroup(1);
   #dirty: Topic[] = [];
@@ -53,9 +55,10 @@ export class Committer {
   #failure: Error | null = null;
 
   /** @param onSettled called after a group is decided outside of a turn, to have a turn run */
-  constructor(durability: Durability, store: Store, onSettled: () => void) {
+  constructor(durability: Durability, store: Store, clock: Clock, onSettled: () => void) {
     this.#durability = durability;
     this.#store = store;
+    this.#clock = clock;
     this.#onSettled = onSettled;
   }
 
@@ -75,7 +78,7 @@ export class Committer {
 
   mark(topic: Topic): void {
     topic.isMarked = true;
-    if (this.#gathering.startedMs === 0) this.#gathering.startedMs = performance.now();
+    if (Number.isNaN(this.#gathering.startedMs)) this.#gathering.startedMs = this.#clock.monotonicMs();
     this.#dirty.push(topic);
   }
 
@@ -107,7 +110,7 @@ export class Committer {
     for (const topic of topics) {
       topic.isMarked = false;
       // The disk has no part in ephemeral topics: they do not fail with it.
-      if (topic.ephemeral) topic.commitTo(topic.endSeq);
+      if (topic.ephemeral) topic.commitTo(topic.log.endSeq);
     }
     let wrote: boolean;
     try {
@@ -121,18 +124,18 @@ export class Committer {
       return;
     }
     this.#recheck();
-    for (const topic of durable) topic.commitTo(topic.endSeq);
+    for (const topic of durable) topic.commitTo(topic.log.endSeq);
     this.#store.enforceBudget();
     this.#succeed(group);
   }
 
   #sync(group: Group, topics: Topic[]): void {
-    for (const topic of topics) topic.writtenSeq = topic.endSeq;
+    for (const topic of topics) topic.log.writtenSeq = topic.log.endSeq;
     this.#syncing = true;
     this.#store.sync().then(() => {
       this.#syncing = false;
       this.#recheck();
-      for (const topic of topics) topic.commitTo(topic.writtenSeq);
+      for (const topic of topics) topic.commitTo(topic.log.writtenSeq);
       this.#store.enforceBudget();
       this.#succeed(group);
     }, (cause: Error) => {
@@ -145,7 +148,7 @@ export class Committer {
       for (const topic of later) topic.isMarked = false;
       for (const topic of ephemeral) {
         topic.isMarked = false;
-        topic.commitTo(topic.endSeq);
+        topic.commitTo(topic.log.endSeq);
       }
       this.#fail([group, gathered], [...new Set([...topics, ...later])], cause);
     }).finally(this.#onSettled);
@@ -160,7 +163,8 @@ export class Committer {
   }
 
   #succeed(group: Group): void {
-    if (group.startedMs > 0) this.commitSeconds.add((performance.now() - group.startedMs) / 1000);
+    const tookMs = this.#clock.monotonicMs() - group.startedMs;
+    if (!Number.isNaN(tookMs)) this.commitSeconds.add(tookMs / 1000);
     for (const listener of group.listeners) listener.groupCommitted(group.number);
     for (const waiter of group.waiters) waiter.resolve();
   }
@@ -170,7 +174,7 @@ export class Committer {
     this.failedGroups += groups.length;
     for (const topic of topics) {
       // An ephemeral topic has nothing to do with the disk, and its publishers have their OK.
-      if (topic.ephemeral) topic.commitTo(topic.endSeq);
+      if (topic.ephemeral) topic.commitTo(topic.log.endSeq);
       else topic.rollBack();
     }
     for (const group of groups) {
@@ -181,5 +185,5 @@ export class Committer {
 }
 
 function newGroup(number: number): Group {
-  return { number, startedMs: 0, listeners: [], waiters: [] };
+  return { number, startedMs: NaN, listeners: [], waiters: [] };
 }

@@ -2,6 +2,8 @@
  * What the broker asks of the place where messages outlive the process.
  *
  * `persistence.ts` implements it on the commit log. Ephemeral topics and channels never reach it.
+ *
+ * Tested in test/durability/persistence_model_test.ts.
  */
 import type { Segment } from "../storage/segment.ts";
 import type { Channel } from "./channel.ts";

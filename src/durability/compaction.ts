@@ -18,8 +18,8 @@ import type { LogFile } from "../storage/log_file.ts";
 import { Segment } from "../storage/segment.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Channel } from "../broker/channel.ts";
-import type { Chunk } from "../broker/chunk.ts";
-import { FIRST_SLOT, TRACKED } from "../broker/chunk.ts";
+import type { Chunk } from "../broker/topic_log/chunk.ts";
+import { FIRST_SLOT, TRACKED } from "../broker/topic_log/chunk.ts";
 import type { Residency } from "./residency.ts";
 import type { Topic } from "../broker/topic.ts";
 
@@ -108,8 +108,8 @@ export class Compaction {
   /** Segments that all channels have passed for a while and want little of. */
   #passed(topic: Topic, nowMs: number): Segment[] {
     const candidates: Segment[] = [];
-    for (let segment = topic.first; segment !== null; segment = segment.next) {
-      if (!segment.sealed || segment.endSeq > topic.releasedSeq || !isPassed(topic, segment)) break;
+    for (let segment = topic.log.first; segment !== null; segment = segment.next) {
+      if (!segment.sealed || segment.endSeq > topic.log.releasedSeq || !isPassed(topic, segment)) break;
       if (segment.passedAtMs === 0) segment.passedAtMs = nowMs;
       if (nowMs - segment.passedAtMs < PASSED_MS) continue;
       let wanted = 0;
@@ -231,7 +231,7 @@ export class Compaction {
         message.segment = sparse;
         message.index = sparse.indexOf(message.seq);
         sparse.claims++;
-        topic.unclaim(old);
+        topic.log.unclaim(old);
       }
       this.#adopt(topic, sparse, place);
       this.movedRecords += sparse.count;
@@ -253,7 +253,7 @@ export class Compaction {
     this.#emptiestBytes = emptiest?.liveBytes ?? 0;
     if (emptiest === undefined || !settled) return;
     for (const topic of broker.topics.values()) {
-      for (let segment = topic.first; segment !== null && !this.#stopped; segment = segment.next) {
+      for (let segment = topic.log.first; segment !== null && !this.#stopped; segment = segment.next) {
         if (!segment.extents.some((extent) => extent.file === emptiest)) continue;
         await this.#move(topic, segment);
         if (segment.isUnclaimed) break;

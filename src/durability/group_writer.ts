@@ -75,7 +75,7 @@ export class GroupWriter {
 
   /** Stages the records at the end of the topic that are not in the log. */
   #appendNew(topic: Topic): void {
-    let segment = topic.last;
+    let segment = topic.log.last;
     if (segment === null) return;
     while (segment.prev !== null && segment.prev.loggedCount < segment.prev.count) segment = segment.prev;
     this.appendFrom(topic, segment);

@@ -231,7 +231,7 @@ export class Persistence implements Store {
     for (const topic of this.#broker!.topics.values()) {
       if (topic.ephemeral) continue;
       // At level `memory`, segments that were evicted lie between others that were never written.
-      this.#groups.appendFrom(topic, topic.first);
+      this.#groups.appendFrom(topic, topic.log.first);
       // Positions tell of it only where a durable channel moved.
       this.#positions.stageReleased(topic);
     }

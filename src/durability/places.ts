@@ -41,7 +41,7 @@ export function placeBlocks(topic: Topic, blocks: RecoveredBlock[]): Places {
       file.liveBytes += entry.dataBytes;
     } else {
       segment = newSegment(block);
-      topic.addSegment(segment);
+      topic.log.addSegment(segment);
       places.dense.push(segment);
     }
     endSeq = entry.firstSeq + entry.count;

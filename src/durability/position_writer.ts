@@ -5,7 +5,7 @@
  * Records are staged here and go out with the next group. What a write that failed did not take stays staged.
  */
 import type { Broker } from "../broker/broker.ts";
-import type { Channel } from "../broker/channel.ts";
+import type { Channel, ChannelTopic } from "../broker/channel.ts";
 import type { Topic } from "../broker/topic.ts";
 import type { CommitLog } from "../storage/commit_log.ts";
 import { StateWriter } from "../storage/state_records.ts";
@@ -81,13 +81,13 @@ export class PositionWriter {
     this.staged.clear();
   }
 
-  stageReleased(topic: Topic): void {
-    this.staged.add({ type: "topic position", topic: topic.number, releasedSeq: topic.releasedSeq });
+  stageReleased(topic: ChannelTopic): void {
+    this.staged.add({ type: "topic position", topic: topic.number, releasedSeq: topic.log.releasedSeq });
   }
 
   // ---- topics and channels ------------------------------------------------------------------
 
-  topicCreated({ number: topic, name, endSeq, releasedSeq }: Topic): void {
+  topicCreated({ number: topic, name, log: { endSeq, releasedSeq } }: Topic): void {
     this.staged.add({ type: "topic", topic, name, endSeq, releasedSeq });
     this.#hasStaged(false);
   }
@@ -110,7 +110,7 @@ export class PositionWriter {
 
   channelCreated(channel: Channel): void {
     const number = this.register(channel), { topic, name } = channel;
-    const startSeq = topic.releasedSeq;
+    const startSeq = topic.log.releasedSeq;
     this.staged.add({ type: "channel", channel: number, topic: topic.number, name, startSeq });
     this.#hasStaged(false);
   }
@@ -128,7 +128,7 @@ export class PositionWriter {
 
   channelEmptied(channel: Channel): void {
     const number = this.#channelNumbers.get(channel)!;
-    this.staged.add({ type: "channel emptied", channel: number, cursorSeq: channel.topic.releasedSeq });
+    this.staged.add({ type: "channel emptied", channel: number, cursorSeq: channel.topic.log.releasedSeq });
     this.#hasStaged(false);
   }
 

@@ -6,8 +6,8 @@
  */
 import type { StateWriter } from "../storage/state_records.ts";
 import type { Channel } from "../broker/channel.ts";
-import { FINISHED, FIRST_SLOT } from "../broker/chunk.ts";
-import type { TrackedMessage } from "../broker/tracked_message.ts";
+import { FINISHED, FIRST_SLOT } from "../broker/topic_log/chunk.ts";
+import type { TrackedMessage } from "../broker/channel/tracked_message.ts";
 import type { Topic } from "../broker/topic.ts";
 
 /** Turns a monotonic time into Unix ms. */
@@ -16,7 +16,7 @@ export type ToUnixMs = (monotonicMs: number) => number;
 /** Sequence number of the next message that was never delivered. */
 export function cursorSeqOf(channel: Channel): number {
   const segment = channel.position.segment;
-  return segment === null ? channel.topic.releasedSeq : segment.firstSeq + channel.position.index;
+  return segment === null ? channel.topic.log.releasedSeq : segment.firstSeq + channel.position.index;
 }
 
 /** Adds what changed since the last call, and takes note that it is told. */
@@ -106,8 +106,8 @@ export function writeTopic(topic: Topic, into: StateWriter): void {
     type: "topic",
     topic: topic.number,
     name: topic.name,
-    endSeq: topic.endSeq,
-    releasedSeq: topic.releasedSeq,
+    endSeq: topic.log.endSeq,
+    releasedSeq: topic.log.releasedSeq,
   });
   for (const { seq, delayMs, publishedMs } of topic.deferred) {
     into.add({ type: "deferred", topic: topic.number, seq, delayMs, publishedMs });

@@ -211,7 +211,7 @@ export class Residency {
 
 /** True when the segment has records of a group that may still fail. */
 function isUndecided(topic: Topic, segment: Segment): boolean {
-  return segment.seqs === null && segment.endSeq > topic.committedSeq;
+  return segment.seqs === null && segment.endSeq > topic.log.committedSeq;
 }
 
 /** True when a channel is at the segment or will be after the next few. */

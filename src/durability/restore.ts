@@ -77,15 +77,12 @@ function restoreTopic(
   topic.paused = isPaused;
   const places = placeBlocks(topic, blocks);
   for (const segment of places.dense) residency.addEvicted(topic, segment);
-  const lastSeq = topic.last === null ? recovered.endSeq : Math.max(recovered.endSeq, topic.last.endSeq);
+  const { last } = topic.log, lastSeq = Math.max(recovered.endSeq, last?.endSeq ?? 0);
   // A tail that was in memory only may be lost; today in microseconds is past any id that was given out.
-  topic.endSeq = topic.committedSeq = topic.writtenSeq = Math.max(
-    lastSeq,
-    Math.floor(broker.wallMs() * 1000),
-  );
-  broker.raiseFirstSeq(topic.endSeq);
-  const released = recovered.channels.size > 0 && !isPaused ? topic.endSeq : releasedSeqOf(recovered);
-  topic.restoreReleased(released);
+  const endSeq = Math.max(lastSeq, Math.floor(broker.wallMs() * 1000));
+  broker.raiseFirstSeq(endSeq);
+  const released = recovered.channels.size > 0 && !isPaused ? endSeq : releasedSeqOf(recovered);
+  topic.log.restore(endSeq, released);
   for (const deferred of recovered.deferred) {
     // One of a group that failed, or of a file that is missing, has a delay and no record.
     if (deferred.seq >= released && findDense(places.dense, deferred.seq) !== null) {
@@ -99,7 +96,7 @@ function restoreTopic(
   if (missing > 0) {
     logger.warn(`TOPIC(${topic.name}): ${missing} unfinished messages are not in the log any more`);
   }
-  topic.unclaimUnneeded();
+  topic.log.unclaimReleased();
   for (const sparse of places.sparse) {
     if (sparse.claims === 0) broker.segmentUnclaimed(sparse);
     else compaction.addSparse(topic, sparse);
@@ -125,7 +122,7 @@ function restoreChannel(
   let missing = 0;
   for (const [seq, { attempts, dueMs }] of recovered.tracked) {
     const atMs = dueMs > 0 ? Math.max(dueMs + toMonotonicMs, 1) : 0;
-    if (seq < topic.releasedSeq && !restoreMessage(channel, places, seq, attempts, atMs)) missing++;
+    if (seq < topic.log.releasedSeq && !restoreMessage(channel, places, seq, attempts, atMs)) missing++;
   }
   for (const run of recovered.runs) {
     for (let seq = run.from; seq < run.from + run.count; seq++) {
@@ -134,7 +131,7 @@ function restoreChannel(
   }
   for (const { from, to } of recovered.doneAhead) {
     // The log may have a gap, in which a cursor rests inside of a range that it passed.
-    channel.waitingCount -= channel.finishAhead(Math.max(from, recovered.cursorSeq), to);
+    channel.finishWaiting(Math.max(from, recovered.cursorSeq), to);
   }
   return missing;
 }

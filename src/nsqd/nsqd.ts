@@ -4,7 +4,7 @@
  * Start: lock the data path, open the listeners, read what is on disk, serve. Stop: accept nothing more, let
  * the running group finish and its answers go out, end the connections, put everything on the disk.
  */
-import type { Topology } from "../broker/place.ts";
+import type { Topology } from "../broker/consumer/place.ts";
 import type { Broker } from "../broker/broker.ts";
 import { openStoredBroker } from "../durability/stored_broker.ts";
 import { systemClock } from "../clock/clock.ts";
@@ -64,7 +64,8 @@ export async function runNsqd(
   const http = await startHttp(live, tls, logger);
   const pool = new BufferPool(MAX_IDLE_BUFFER_BYTES);
   const { persistence, broker, save } = await openStoredBroker(
-    { ...options, directory },
+    // `NSQ_CHECK` is for whoever looks for a defect of ours: see the README.
+    { ...options, directory, checksInvariants: Deno.env.get("NSQ_CHECK") === "1" },
     { fileSystem, pool, clock: systemClock, logger, version },
   );
 

@@ -1,7 +1,7 @@
 /** Micro-benchmarks of `src/broker` and of the statistics, without sockets and files. */
 import { Broker } from "../../src/broker/broker.ts";
 import type { Channel } from "../../src/broker/channel.ts";
-import type { Consumer } from "../../src/broker/subscription.ts";
+import type { Consumer } from "../../src/broker/consumer/subscription.ts";
 import type { Topic } from "../../src/broker/topic.ts";
 import { BufferPool, wrapBuffer } from "../../src/buffers/buffer_pool.ts";
 import { systemClock } from "../../src/clock/clock.ts";

@@ -126,7 +126,7 @@ class Rounds {
   }
 
   #publish(topic: Topic): number {
-    const seq = topic.endSeq, source = newBuffer(BODY_BYTES);
+    const seq = topic.log.endSeq, source = newBuffer(BODY_BYTES);
     new TextEncoder().encodeInto(bodyOf(seq), source.bytes);
     topic.publish(source, 0, BODY_BYTES, this.random.chance(0.05) ? LONG_DELAY_MS : 0);
     this.#published.get(topic.name)!.add(seq);

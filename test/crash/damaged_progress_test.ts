@@ -49,12 +49,12 @@ Deno.test("Recovery loses no requeued message when the block that tells of it is
   await recovered.bury();
 });
 
-Deno.test("Broker.emptyChannel() leaves the delay of what is not released, also after a crash", async () => {
+Deno.test("Channel.empty() leaves the delay of what is not released, also after a crash", async () => {
   const clock = new FakeClock(), node = start(new MemoryFileSystem(), clock), { broker } = node;
   const topic = broker.topic("orders", false), channel = topic.channel("archive", false);
-  broker.pauseTopic(topic, true);
+  topic.setPaused(true);
   publish(node, topic, 1, LONG_MS);
-  broker.emptyChannel(channel);
+  channel.empty();
   broker.endTurn();
   // Metadata was not written: after the crash the topic is not paused.
   const files = node.fileSystem.afterKill();

@@ -207,7 +207,7 @@ async function damagedInFlight(clock: FakeClock, damage: "flipped" | "unreadable
   publishAll(node, topic, 15, 100);
   // Segments behind it, so that it is out of the way of the cursor and of what is read ahead.
   publishAll(node, topic, 3, 3000);
-  const segment = topic.first!;
+  const segment = topic.log.first!;
   assert.equal(segment.count, 15);
   assert.ok(segment.buffer === null, "the segment is not evicted");
   const { fileSystem } = node, path = newest(fileSystem);
@@ -326,8 +326,8 @@ Deno.test("Residency.load() leaves a segment of which records were lost fit to b
   assert.equal(consumer.takeDeliveries().length, 99);
   // Scattered over so many small blocks, it is gathered in one when it leaves memory.
   publishAll(node, topic, 1);
-  assert.ok(topic.first!.buffer === null, "the segment is not evicted");
-  assert.equal(topic.first!.extents.length, 1);
+  assert.ok(topic.log.first!.buffer === null, "the segment is not evicted");
+  assert.equal(topic.log.first!.extents.length, 1);
   consumer.disconnect();
   const delivered = await consume(node, "orders", "archive");
   const expected = [...bodies.filter((_, i) => i !== 10), "0xxxxxxxxx"];

@@ -91,7 +91,7 @@ class Run {
         if (channel.inTurn) return true;
         if (channel.redelivery.peek()?.segment.loading) return true;
       }
-      for (let segment = topic.first; segment !== null; segment = segment.next) {
+      for (let segment = topic.log.first; segment !== null; segment = segment.next) {
         if (segment.loading) return true;
       }
     }

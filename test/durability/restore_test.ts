@@ -54,7 +54,7 @@ Deno.test("At level memory a clean stop writes segments that lie before ones tha
   const clock = new FakeClock(), node = start(new MemoryFileSystem(), clock, "memory", 60_000);
   const topic = node.broker.topic("orders", false), channel = topic.channel("archive", false);
   publish(node, topic, 200, 1000);
-  assert.ok(topic.first!.loggedCount === 0, "the first segment was evicted too");
+  assert.ok(topic.log.first!.loggedCount === 0, "the first segment was evicted too");
   const next = start(await node.stop(), clock, "memory");
   assert.equal(next.broker.topics.get("orders")!.channels.get("archive")!.depth, channel.depth);
   assert.equal(channel.depth, 200);
@@ -65,7 +65,7 @@ Deno.test("At level memory messages that were evicted while deferred keep their 
   const clock = new FakeClock(), node = start(new MemoryFileSystem(), clock, "memory", 1);
   const topic = node.broker.topic("orders", false);
   publish(node, topic, 30, 200, LONG_MS);
-  assert.ok(topic.first!.buffer === null, "nothing was evicted");
+  assert.ok(topic.log.first!.buffer === null, "nothing was evicted");
   const next = start(await node.stop(), clock, "memory");
   const channel = next.broker.topics.get("orders")!.channel("archive", false);
   assert.deepEqual([channel.deferredCount, channel.depth], [30, 0]);
@@ -78,13 +78,13 @@ Deno.test("A paused topic is released up to where a channel was created, also wh
   topic.channel("first", false);
   publish(node, topic, 4);
   topic.channel("second", false);
-  node.broker.pauseTopic(topic, true);
+  topic.setPaused(true);
   publish(node, topic, 3);
   node.writeMetadata();
   const files = node.fileSystem.afterKill();
   await node.bury();
   const next = start(files, clock), again = next.broker.topics.get("orders")!;
-  next.broker.pauseTopic(again, false);
+  again.setPaused(false);
   const depths = [...again.channels.values()].map(({ name, depth }) => [name, depth]);
   assert.deepEqual(depths, [["first", 7], ["second", 3]]);
   await next.bury();

@@ -86,7 +86,7 @@ function isLoading(node: PersistentBroker): boolean {
     for (const channel of topic.channels.values()) {
       if (channel.inTurn || channel.redelivery.peek()?.segment.loading) return true;
     }
-    for (let segment = topic.first; segment !== null; segment = segment.next) {
+    for (let segment = topic.log.first; segment !== null; segment = segment.next) {
       if (segment.loading) return true;
     }
   }

@@ -67,7 +67,7 @@ export class BrokerDriver {
       [1, "empty channel", () => this.#withChannel((at) => this.model.emptyChannel(at.topic, at.channel))],
       [1, "delete channel", () => this.#withChannel((at) => this.model.deleteChannel(at.topic, at.channel))],
       [0.3, "delete topic", () => this.#withTopic((topic) => this.model.deleteTopic(topic))],
-      [2, "trim", () => this.#withTopic((topic) => this.model.realTopic(topic).trim())],
+      [2, "trim", () => this.#withTopic((topic) => this.model.realTopic(topic).log.trim())],
     ];
   }
 

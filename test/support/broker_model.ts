@@ -118,7 +118,7 @@ export class BrokerModel {
 
   /** Publishes bodies of the given sizes, as PUB or DPUB when there is one, else as MPUB. */
   publish(topic: ModelTopic, sizes: number[], delayMs = 0): void {
-    const real = this.realTopic(topic), firstSeq = real.endSeq;
+    const real = this.realTopic(topic), firstSeq = real.log.endSeq;
     const bodies = sizes.map((size) => `${this.#nextBody++}:`.padEnd(size, "abcdefghij"));
     topic.messageCount += bodies.length;
     let room = Infinity;
@@ -220,25 +220,25 @@ export class BrokerModel {
   }
 
   emptyTopic(topic: ModelTopic): void {
-    this.broker.emptyTopic(this.realTopic(topic));
+    this.realTopic(topic).empty();
     topic.pending = [];
   }
 
   emptyChannel(topic: ModelTopic, channel: ModelChannel): void {
-    this.broker.emptyChannel(this.realChannel(topic, channel));
+    this.realChannel(topic, channel).empty();
     channel.finished.push(...channel.messages.keys());
     channel.messages.clear();
     for (const consumer of channel.consumers) consumer.inFlight.clear();
   }
 
   pauseTopic(topic: ModelTopic, paused: boolean): void {
-    this.broker.pauseTopic(this.realTopic(topic), paused);
+    this.realTopic(topic).setPaused(paused);
     topic.paused = paused;
     this.#release(topic);
   }
 
   pauseChannel(topic: ModelTopic, channel: ModelChannel, paused: boolean): void {
-    this.broker.pauseChannel(this.realChannel(topic, channel), paused);
+    this.realChannel(topic, channel).setPaused(paused);
     channel.paused = paused;
   }
 
@@ -395,7 +395,7 @@ export class BrokerModel {
       assert.equal(real.messageCount, topic.messageCount, `${topic.name} message count`);
       assert.deepEqual([...real.channels.keys()].sort(), [...topic.channels.keys()].sort(), "channels");
       for (const channel of topic.channels.values()) this.#checkChannel(topic, channel);
-      checkClaims(real);
+      real.invariants();
     }
   }
 
@@ -428,32 +428,6 @@ export class BrokerModel {
       idle,
       undefined,
       `${topic.name}/${channel.name}: ${channel.depth} wait and a consumer has room`,
-    );
-  }
-}
-
-/** Every segment is claimed exactly by the channels that may read from it and by unreleased records. */
-function checkClaims(topic: Topic): void {
-  let isUnreleased = false;
-  for (let segment = topic.first; segment !== null; segment = segment.next) {
-    assert.ok(
-      segment.claims > 0,
-      `segment ${segment.firstSeq} is in the log of ${topic.name} and nobody claims it`,
-    );
-    assert.equal(segment.isUnclaimed, false, `segment ${segment.firstSeq} is in the log and given up`);
-    let claims = 0;
-    for (const channel of topic.channels.values()) {
-      const { position } = channel, cursor = position.segment;
-      const chunk = position.chunks.find((c) => c.segment === segment);
-      const ahead = cursor !== null && cursor.firstSeq <= segment.firstSeq &&
-        !(segment !== cursor && chunk?.done);
-      if (ahead || chunk !== undefined && !chunk.done) claims++;
-    }
-    isUnreleased ||= segment.endSeq > topic.releasedSeq || !segment.sealed;
-    const ofTopic = segment.claims - claims;
-    assert.ok(
-      ofTopic === (isUnreleased ? 1 : 0),
-      `segment ${segment.firstSeq}: ${segment.claims} claims, ${claims} of channels, unreleased: ${isUnreleased}`,
     );
   }
 }

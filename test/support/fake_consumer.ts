@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Broker } from "../../src/broker/broker.ts";
 import type { Channel } from "../../src/broker/channel.ts";
-import type { Consumer, Subscription } from "../../src/broker/subscription.ts";
+import type { Consumer, Subscription } from "../../src/broker/consumer/subscription.ts";
 import { parseId } from "../../src/protocol/message.ts";
 import type { Segment } from "../../src/storage/segment.ts";
 

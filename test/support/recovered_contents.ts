@@ -1,6 +1,6 @@
 /** Looks into a broker: which messages each of its channels still has. */
 import type { Channel } from "../../src/broker/channel.ts";
-import { TRACKED, WAITING } from "../../src/broker/chunk.ts";
+import { TRACKED, WAITING } from "../../src/broker/topic_log/chunk.ts";
 import type { Topic } from "../../src/broker/topic.ts";
 import type { MessageState } from "./broker_model.ts";
 
@@ -14,7 +14,7 @@ export function unfinished(channel: Channel): Map<number, MessageState> {
   let from = position.index;
   for (let segment = position.segment; segment !== null; segment = segment.next) {
     const chunk = position.chunkAt(segment);
-    for (let i = from; i < segment.count && segment.firstSeq + i < topic.releasedSeq; i++) {
+    for (let i = from; i < segment.count && segment.firstSeq + i < topic.log.releasedSeq; i++) {
       if (chunk?.done) break;
       const entry = chunk?.entries[i] ?? WAITING;
       if (entry === WAITING) {
@@ -37,9 +37,9 @@ export function unfinished(channel: Channel): Map<number, MessageState> {
 /** The messages that no channel was given. */
 export function unreleased(topic: Topic): number[] {
   const found: number[] = [];
-  for (let segment = topic.first; segment !== null; segment = segment.next) {
+  for (let segment = topic.log.first; segment !== null; segment = segment.next) {
     for (let i = 0; i < segment.count; i++) {
-      if (segment.firstSeq + i >= topic.releasedSeq) found.push(segment.firstSeq + i);
+      if (segment.firstSeq + i >= topic.log.releasedSeq) found.push(segment.firstSeq + i);
     }
   }
   return found;

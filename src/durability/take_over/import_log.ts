@@ -45,7 +45,7 @@ export class ImportLog {
     const { positions, groups } = this.#parts;
     tell(positions.staged);
     this.#parts.log.appendState(positions.staged);
-    groups.appendFrom(topic, topic.first);
+    groups.appendFrom(topic, topic.log.first);
     this.#parts.log.commit();
     positions.staged.clear();
   }

@@ -186,44 +186,37 @@ function takeBatch(run: TakeOver, queue: DiskQueue, batch: DiskQueueBatch, path:
   // Not before: a queue without messages is no reason for a topic that nsqd.dat does not name.
   const topic = run.broker.topic(queue.topic, false);
   const channel = queue.channel === null ? null : topic.channel(queue.channel, false);
-  const firstSeq = topic.endSeq;
+  const firstSeq = topic.log.endSeq;
   append(run, topic, batch);
   run.log.write(topic, (into) => {
-    if (channel !== null) tell(run.log, channel, firstSeq, batch.records, into);
+    if (channel !== null) tell(run.log, topic, channel, firstSeq, batch.records, into);
   });
-  if (channel === null) topic.commitTo(topic.endSeq);
-  else give(channel, firstSeq, batch.records);
+  if (channel === null) topic.commitTo(topic.log.endSeq);
+  else topic.releaseImported(channel, firstSeq, batch.records.map(({ attempts }) => attempts));
 }
 
-/** Appends the records to the topic's log, with the timestamps they had. */
+/** Appends the records to the topic's log, with the timestamps they had. They were counted when they were published. */
 function append(run: TakeOver, topic: Topic, batch: DiskQueueBatch): void {
-  const { time } = run.broker, { high, low } = time, { messageCount, messageBytes } = topic;
-  for (const record of batch.records) {
-    time.high = record.timestampHigh;
-    time.low = record.timestampLow;
-    topic.publish(batch.source, record.bodyStart, record.bodyBytes);
+  for (const { timestampHigh: high, timestampLow: low, bodyStart, bodyBytes } of batch.records) {
+    topic.appendImported(batch.source, bodyStart, bodyBytes, { high, low });
+    run.bytes += bodyBytes;
   }
-  time.high = high;
-  time.low = low;
   run.messages += batch.records.length;
-  run.bytes += topic.messageBytes - messageBytes;
-  // They were counted when they were published.
-  topic.messageCount = messageCount;
-  topic.messageBytes = messageBytes;
 }
 
 /** Adds what makes the records from `firstSeq` on those of `channel` alone, after a crash too. */
 function tell(
   log: ImportLog,
+  topic: Topic,
   channel: Channel,
   firstSeq: number,
   records: readonly DiskQueueRecord[],
   into: StateWriter,
 ): void {
-  const { number: topic, name, endSeq, releasedSeq, channels } = channel.topic;
+  const { name, channels } = topic, { endSeq, releasedSeq } = topic.log;
   // Should the crash take the records and leave this, their sequence numbers must not be given to others.
-  into.add({ type: "topic", topic, name, endSeq, releasedSeq });
-  into.add({ type: "topic position", topic, releasedSeq: endSeq });
+  into.add({ type: "topic", topic: topic.number, name, endSeq, releasedSeq });
+  into.add({ type: "topic position", topic: topic.number, releasedSeq: endSeq });
   for (const other of channels.values()) {
     if (other === channel || !other.durable) continue;
     into.add({ type: "done ahead", channel: log.numberOf(other), from: firstSeq, to: endSeq });
@@ -232,26 +225,6 @@ function tell(
   records.forEach(({ attempts }, i) => {
     if (attempts > 0) into.add({ type: "tracked", channel: number, seq: firstSeq + i, attempts, dueMs: 0 });
   });
-}
-
-/** Releases the records from `firstSeq` on to `channel` alone. */
-function give(channel: Channel, firstSeq: number, records: readonly DiskQueueRecord[]): void {
-  const { topic } = channel, { paused } = topic;
-  // What lay in a channel's queue was past the topic, so a pause of the topic does not hold it.
-  topic.paused = false;
-  topic.commitTo(topic.endSeq);
-  topic.paused = paused;
-  for (const other of topic.channels.values()) {
-    // They were counted when the original gave them to the channel.
-    other.messageCount -= records.length;
-    if (other !== channel) other.waitingCount -= other.finishAhead(firstSeq, topic.endSeq);
-  }
-  let segment = topic.last;
-  for (let i = records.length - 1; i >= 0; i--) {
-    if (records[i].attempts === 0) continue;
-    while (segment !== null && segment.firstSeq > firstSeq + i) segment = segment.prev;
-    if (segment !== null) channel.restore(segment, firstSeq + i - segment.firstSeq, records[i].attempts, 0);
-  }
 }
 
 function report(run: TakeOver, path: string, at: number, sizeBytes: number): void {

@@ -16,14 +16,13 @@ export function topicRoutes(broker: Broker): Route[] {
     "/topic/create": createTopic,
     "/topic/delete": deleteTopic,
     "/topic/empty": emptyTopic,
-    "/topic/pause": (broker, query) => broker.pauseTopic(existingTopic(broker, requiredTopic(query)), true),
-    "/topic/unpause": (broker, query) =>
-      broker.pauseTopic(existingTopic(broker, requiredTopic(query)), false),
+    "/topic/pause": (broker, query) => existingTopic(broker, requiredTopic(query)).setPaused(true),
+    "/topic/unpause": (broker, query) => existingTopic(broker, requiredTopic(query)).setPaused(false),
     "/channel/create": createChannel,
     "/channel/delete": deleteChannel,
     "/channel/empty": emptyChannel,
-    "/channel/pause": (broker, query) => broker.pauseChannel(existingChannel(broker, query), true),
-    "/channel/unpause": (broker, query) => broker.pauseChannel(existingChannel(broker, query), false),
+    "/channel/pause": (broker, query) => existingChannel(broker, query).setPaused(true),
+    "/channel/unpause": (broker, query) => existingChannel(broker, query).setPaused(false),
   };
   return Object.entries(actions).map(([path, action]) => ({
     method: "POST",
@@ -72,7 +71,7 @@ async function deleteTopic(broker: Broker, query: Query): Promise<void> {
 
 async function emptyTopic(broker: Broker, query: Query): Promise<void> {
   const topic = existingTopic(broker, requiredValidTopic(query));
-  broker.emptyTopic(topic);
+  topic.empty();
   await recorded(broker, !topic.ephemeral);
 }
 
@@ -110,7 +109,7 @@ async function deleteChannel(broker: Broker, query: Query): Promise<void> {
 
 async function emptyChannel(broker: Broker, query: Query): Promise<void> {
   const channel = existingChannel(broker, query);
-  broker.emptyChannel(channel);
+  channel.empty();
   await recorded(broker, channel.durable);
 }
 

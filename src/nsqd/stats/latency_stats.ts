@@ -1,7 +1,7 @@
 /** The percentiles of the time from publish to FIN, as statistics show them. */
 import type { Broker } from "../../broker/broker.ts";
 import type { Channel } from "../../broker/channel.ts";
-import { LatencySketch } from "../../broker/latency_sketch.ts";
+import { LatencySketch } from "../../broker/latency/latency_sketch.ts";
 import type { Topic } from "../../broker/topic.ts";
 import type { LatencyStats } from "../../api/stats.ts";
 

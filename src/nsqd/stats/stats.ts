@@ -7,6 +7,7 @@
 import { getHeapStatistics } from "node:v8";
 import type { Broker } from "../../broker/broker.ts";
 import type { Channel } from "../../broker/channel.ts";
+import type { SubscribedChannel } from "../../broker/consumer/subscription.ts";
 import type { Topic } from "../../broker/topic.ts";
 import type { GarbageCollection } from "../../metrics/garbage_collection.ts";
 import type { Connection, ConnectionState } from "../tcp/connection.ts";
@@ -68,7 +69,7 @@ function byName<T extends { name: string }>(map: ReadonlyMap<string, T>): T[] {
   return [...map.values()].sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
-type Clients = Map<Channel, StatsClient[]>;
+type Clients = Map<SubscribedChannel, StatsClient[]>;
 
 function groupByChannel(connections: Iterable<StatsClient>): Clients {
   const clients: Clients = new Map();
@@ -140,19 +141,20 @@ function channelStats(
 export function topicBackendDepth(topic: Topic): number {
   let count = 0;
   for (
-    let segment = topic.last;
-    segment !== null && segment.endSeq > topic.releasedSeq;
+    let segment = topic.log.last;
+    segment !== null && segment.endSeq > topic.log.releasedSeq;
     segment = segment.prev
   ) {
     if (segment.buffer !== null) continue;
-    count += Math.min(segment.endSeq, topic.committedSeq) - Math.max(segment.firstSeq, topic.releasedSeq);
+    count += Math.min(segment.endSeq, topic.log.committedSeq) -
+      Math.max(segment.firstSeq, topic.log.releasedSeq);
   }
   return Math.min(count, topic.pendingCount);
 }
 
 /** Waiting messages, never delivered yet, whose segment is not in memory. */
 export function channelBackendDepth(channel: Channel): number {
-  const { releasedSeq } = channel.topic;
+  const { releasedSeq } = channel.topic.log;
   let count = 0, index = channel.position.index;
   for (let segment = channel.position.segment; segment !== null; segment = segment.next) {
     if (segment.firstSeq >= releasedSeq) break;

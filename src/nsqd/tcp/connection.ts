@@ -7,8 +7,8 @@
  *
  * The connection never waits for another one: a slow client delays only itself.
  */
-import { ELSEWHERE, type Place, placeOf } from "../../broker/place.ts";
-import type { Consumer, Subscription } from "../../broker/subscription.ts";
+import { ELSEWHERE, type Place, placeOf } from "../../broker/consumer/place.ts";
+import type { Consumer, Subscription } from "../../broker/consumer/subscription.ts";
 import type { Topic } from "../../broker/topic.ts";
 import { type CommandHandler, CommandReader, LineTooLongError } from "../../protocol/command_reader.ts";
 import type { BodyCommandName, LineCommandName, Parameters } from "../../protocol/command_reader.ts";

@@ -1,6 +1,6 @@
 /** What connections share: the broker, its limits, and who is told when one ends. Connections own nothing of it. */
 import type { Broker } from "../../broker/broker.ts";
-import type { Topology } from "../../broker/place.ts";
+import type { Topology } from "../../broker/consumer/place.ts";
 import type { BufferPool } from "../../buffers/buffer_pool.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { IdentifyLimits } from "../../protocol/identify.ts";

@@ -1,7 +1,6 @@
 /** What a consumer says of messages and of itself: FIN, REQ, TOUCH and RDY, from their parameters to the channel. */
 import type { Broker } from "../../broker/broker.ts";
-import type { Answer } from "../../broker/channel.ts";
-import type { Subscription } from "../../broker/subscription.ts";
+import type { Answer, Subscription } from "../../broker/consumer/subscription.ts";
 import type { Parameters } from "../../protocol/command_reader.ts";
 import { parseDecimal, parseTimeoutMs, parseUint64 } from "../../protocol/decimal.ts";
 import * as errors from "../../protocol/errors.ts";

@@ -176,8 +176,8 @@ Deno.test("takeOver() keeps the paused flags, and holds a paused topic's queue b
   assert.deepEqual([orders.paused, orders.pendingCount, orders.channels.get("archive")!.depth], [true, 1, 1]);
   assert.deepEqual(await bodies(node, "orders:archive"), ["past the topic"]);
   assert.deepEqual(await bodies(node, "events:archive"), []);
-  node.broker.pauseTopic(orders, false);
-  node.broker.pauseChannel(channelOf(node, "events:archive"), false);
+  orders.setPaused(false);
+  channelOf(node, "events:archive").setPaused(false);
   assert.deepEqual(await bodies(node, "orders:archive"), ["held"]);
   assert.deepEqual(await bodies(node, "events:archive"), ["held too"]);
   await node.bury();

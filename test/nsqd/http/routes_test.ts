@@ -25,7 +25,7 @@ function packed(...parts: (number | string)[]): Uint8Array {
 /** Bodies that wait in a topic without channels, in order. */
 function bodiesOf(running: RunningBroker, name: string): string[] {
   const bodies: string[] = [];
-  for (let segment = running.broker.topics.get(name)!.first; segment !== null; segment = segment.next) {
+  for (let segment = running.broker.topics.get(name)!.log.first; segment !== null; segment = segment.next) {
     for (let i = 0; i < segment.count; i++) {
       const record = segment.buffer!.bytes.subarray(segment.index[i], segment.index[i + 1]);
       bodies.push(new TextDecoder().decode(record.subarray(34)));

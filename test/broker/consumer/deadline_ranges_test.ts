@@ -1,7 +1,7 @@
 /** The queue of deadlines, as ranges of messages. */
 import assert from "node:assert/strict";
-import { DeadlineRanges } from "../../src/broker/deadline_ranges.ts";
-import { Random } from "../support/random.ts";
+import { DeadlineRanges } from "../../../src/broker/consumer/deadline_ranges.ts";
+import { Random } from "../../support/random.ts";
 
 Deno.test("DeadlineRanges is empty at first", () => {
   const ranges = new DeadlineRanges();

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { LatencySketch } from "../../src/broker/latency_sketch.ts";
-import { LatencyWindow } from "../../src/broker/latency_window.ts";
-import { BufferPool } from "../../src/buffers/buffer_pool.ts";
-import { Segment, setTimestamp } from "../../src/storage/segment.ts";
+import { LatencySketch } from "../../../src/broker/latency/latency_sketch.ts";
+import { LatencyWindow } from "../../../src/broker/latency/latency_window.ts";
+import { BufferPool } from "../../../src/buffers/buffer_pool.ts";
+import { Segment, setTimestamp } from "../../../src/storage/segment.ts";
 
 const START_MS = Date.UTC(2030, 0, 1);
 const MIB = 1 << 20;

@@ -1,16 +1,16 @@
 /** When deferred and timed out messages come: never early, at the next scan after, also weeks later. */
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
-import { Broker } from "../../src/broker/broker.ts";
-import type { Channel } from "../../src/broker/channel.ts";
-import type { Topic } from "../../src/broker/topic.ts";
-import { BufferPool, newBuffer } from "../../src/buffers/buffer_pool.ts";
-import { nsqdOptions } from "../../src/options/nsqd_options.ts";
-import { FakeClock } from "../support/fake_clock.ts";
-import { FakeConsumer } from "../support/fake_consumer.ts";
-import { MemoryFileSystem } from "../support/memory_file_system.ts";
-import { MemoryStore } from "../support/memory_store.ts";
-import { NEVER_MS, PersistentBroker } from "../support/persistent_broker.ts";
+import { Broker } from "../../../src/broker/broker.ts";
+import type { Channel } from "../../../src/broker/channel.ts";
+import type { Topic } from "../../../src/broker/topic.ts";
+import { BufferPool, newBuffer } from "../../../src/buffers/buffer_pool.ts";
+import { nsqdOptions } from "../../../src/options/nsqd_options.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { FakeConsumer } from "../../support/fake_consumer.ts";
+import { MemoryFileSystem } from "../../support/memory_file_system.ts";
+import { MemoryStore } from "../../support/memory_store.ts";
+import { NEVER_MS, PersistentBroker } from "../../support/persistent_broker.ts";
 
 const DAY_MS = 86_400_000;
 /** More than a timer of the runtime can wait: 2^31 ms are less than 25 days. */

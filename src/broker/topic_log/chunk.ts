@@ -7,8 +7,10 @@
  *
  * Invariant: `finished` counts the records that the channel needs no more; once it reaches the count
  * of a sealed segment the chunk goes, and with it the channel's claim on the segment.
+ *
+ * Tested in test/broker/broker_model_test.ts.
  */
-import type { Segment } from "../storage/segment.ts";
+import type { Segment } from "../../storage/segment.ts";
 
 export const WAITING = 0;
 export const FINISHED = 1;

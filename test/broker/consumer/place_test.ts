@@ -1,12 +1,12 @@
 /** The topology-aware-consumption experiment: where a consumer is, and who is given messages first. */
 import assert from "node:assert/strict";
-import { Broker } from "../../src/broker/broker.ts";
-import { ELSEWHERE, type Place, placeOf } from "../../src/broker/place.ts";
-import { BufferPool, newBuffer } from "../../src/buffers/buffer_pool.ts";
-import { FakeClock } from "../support/fake_clock.ts";
-import { FakeConsumer } from "../support/fake_consumer.ts";
-import { MemoryStore } from "../support/memory_store.ts";
-import { NEVER_MS } from "../support/persistent_broker.ts";
+import { Broker } from "../../../src/broker/broker.ts";
+import { ELSEWHERE, type Place, placeOf } from "../../../src/broker/consumer/place.ts";
+import { BufferPool, newBuffer } from "../../../src/buffers/buffer_pool.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { FakeConsumer } from "../../support/fake_consumer.ts";
+import { MemoryStore } from "../../support/memory_store.ts";
+import { NEVER_MS } from "../../support/persistent_broker.ts";
 
 const NODE = { region: "eu", zone: "eu-1" };
 const ZONE = placeOf(NODE, NODE);

@@ -9,7 +9,7 @@
  * record, which has long left the processor's caches (50 ns), and so many samples more say nothing new.
  * Nothing is allocated unless a sample is outside of the range seen in its slice.
  */
-import type { Segment, Timestamp } from "../storage/segment.ts";
+import type { Segment, Timestamp } from "../../storage/segment.ts";
 import { LatencySketch } from "./latency_sketch.ts";
 
 /** The time of the turn, as the broker keeps it. */

@@ -4,6 +4,8 @@
  * Cost: one pass over the subscriptions; they are ordered by load only when there is less to share out than
  * would go to each anyway. The list is reused. What it takes to prefer near consumers is done only once one
  * of them has come.
+ *
+ * Tested in test/broker/consumer/place_test.ts.
  */
 import { LAST_TIER, type Locality, type Place } from "./place.ts";
 import type { Subscription } from "./subscription.ts";

@@ -4,10 +4,11 @@
  * The channel never sees a socket: it hands runs of records to a `Consumer`, which writes them. A
  * `Subscription` holds the counts that decide whether more may be sent (RDY is a ceiling on messages in
  * flight, not a credit that is used up).
+ *
+ * Tested in test/broker/channel_test.ts.
  */
-import type { Segment } from "../storage/segment.ts";
+import type { Segment } from "../../storage/segment.ts";
 import { DeadlineRanges } from "./deadline_ranges.ts";
-import type { Channel } from "./channel.ts";
 import { ELSEWHERE, type Place } from "./place.ts";
 
 /** Receives messages. Implemented by the TCP connection. */
@@ -25,8 +26,35 @@ export interface Consumer {
 /** Why a consumer may not subscribe. */
 export class SubscribeError extends Error {}
 
+/** What FIN, REQ and TOUCH can meet. */
+export type Answer = "ok" | "not in flight" | "not owner";
+
+/** The channel as its consumers use it. */
+export interface SubscribedChannel {
+  readonly name: string;
+  readonly topic: { readonly name: string };
+  /** FIN: the message is done for this channel. */
+  finish(subscription: Subscription, seq: number): Answer;
+  /** REQ: the message waits again, at once or after `delayMs`. `nowMs` is monotonic. */
+  requeue(subscription: Subscription, seq: number, delayMs: number, nowMs: number): Answer;
+  /** TOUCH: the timeout of `timeoutMs` starts again, but not past `maxMsgTimeoutMs` after this delivery. */
+  touch(
+    subscription: Subscription,
+    seq: number,
+    timeoutMs: number,
+    maxMsgTimeoutMs: number,
+    nowMs: number,
+  ): Answer;
+  /** Ends a subscription; its messages in flight wait again. */
+  unsubscribe(subscription: Subscription): void;
+  /** A consumer said where it is. */
+  placed(place: Place): void;
+  /** Has the end of this turn look whether something can be delivered. */
+  wake(): void;
+}
+
 export class Subscription {
-  readonly channel: Channel;
+  readonly channel: SubscribedChannel;
   readonly consumer: Consumer;
   /** How a chunk's owner array names this consumer; unique in the channel, at least `FIRST_SLOT`. */
   readonly slot: number;
@@ -48,7 +76,13 @@ export class Subscription {
   /** True after CLS: nothing more is sent. */
   closing = false;
 
-  constructor(channel: Channel, consumer: Consumer, slot: number, msgTimeoutMs: number, sampleRate: number) {
+  constructor(
+    channel: SubscribedChannel,
+    consumer: Consumer,
+    slot: number,
+    msgTimeoutMs: number,
+    sampleRate: number,
+  ) {
     this.channel = channel;
     this.consumer = consumer;
     this.slot = slot;
@@ -59,7 +93,7 @@ export class Subscription {
   /** Says where the consumer is; before anything is delivered to it. */
   setPlace(place: Place): void {
     this.place = place;
-    this.channel.ready.joined(place);
+    this.channel.placed(place);
   }
 
   /** Sets the RDY count and lets the channel use it. */

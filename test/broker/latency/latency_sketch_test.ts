@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { LatencySketch } from "../../src/broker/latency_sketch.ts";
-import { Random } from "../support/random.ts";
+import { LatencySketch } from "../../../src/broker/latency/latency_sketch.ts";
+import { Random } from "../../support/random.ts";
 
 const MAX_RELATIVE_ERROR = 0.008;
 const QUANTILES = [0.001, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999, 1];

@@ -2,12 +2,14 @@
  * What a channel did that the log on disk does not know yet. `positions.ts` writes it down and clears it.
  *
  * Kept for durable channels only: everything here is free for ephemeral ones.
+ *
+ * Tested in test/durability/persistence_model_test.ts.
  */
-import type { Channel } from "./channel.ts";
 import type { TrackedMessage } from "./tracked_message.ts";
 
 export class Journal {
-  readonly #channel: Channel;
+  readonly #isDurable: boolean;
+  readonly #onBehind: () => void;
   /** True when something changed since the position was written. */
   isBehind = false;
   /** Tracked messages that changed; those with `unsaved` false again have ended meanwhile. */
@@ -17,32 +19,37 @@ export class Journal {
   /** Ranges that were finished ahead of the cursor. */
   doneAhead: { from: number; to: number }[] = [];
 
-  constructor(channel: Channel) {
-    this.#channel = channel;
+  /**
+   * @param isDurable whether positions of the channel are kept on disk
+   * @param onBehind called when the first change since the last `clear` comes
+   */
+  constructor(isDurable: boolean, onBehind: () => void) {
+    this.#isDurable = isDurable;
+    this.#onBehind = onBehind;
   }
 
   /** The cursor or the messages in flight changed. */
   moved(): void {
-    if (this.isBehind || !this.#channel.durable) return;
+    if (this.isBehind || !this.#isDurable) return;
     this.isBehind = true;
-    this.#channel.topic.host.positionChanged(this.#channel);
+    this.#onBehind();
   }
 
   changed(message: TrackedMessage): void {
-    if (message.unsaved || !this.#channel.durable) return;
+    if (message.unsaved || !this.#isDurable) return;
     message.unsaved = true;
     this.tracked.push(message);
     this.moved();
   }
 
   ended(message: TrackedMessage): void {
-    if (message.saved && this.#channel.durable) this.ends.push(message.seq);
+    if (message.saved && this.#isDurable) this.ends.push(message.seq);
     message.unsaved = false;
     this.moved();
   }
 
   finishedAhead(from: number, to: number): void {
-    if (this.#channel.durable) this.doneAhead.push({ from, to });
+    if (this.#isDurable) this.doneAhead.push({ from, to });
     this.moved();
   }
 

@@ -1,34 +1,36 @@
 /**
- * How far a channel has come in its topic's log: the cursor, the chunks, and the claims on segments.
+ * How far a channel has come in the log of its topic: the cursor, the chunks, and its claims on segments.
  *
  * The channel claims every segment from the cursor's on, and those before it in which something is unfinished
  * (`Segment.claims` counts the claims). A claim ends when the segment is sealed and all in it is finished for
  * the channel; that may be before the cursor comes there, as when all of it was deferred and finished.
  *
  * Invariant: the cursor rests only on a claimed segment, or on none when all of the log is finished.
+ *
+ * Tested in test/broker/broker_model_test.ts.
  */
-import type { Segment } from "../storage/segment.ts";
+import type { Segment } from "../../storage/segment.ts";
 import { Chunk, FINISHED, TRACKED, WAITING } from "./chunk.ts";
-import type { Topic } from "./topic.ts";
+import type { LogFollower, TopicLog } from "./topic_log.ts";
 
 /** The entries of a chunk that is done: none. */
 const DONE_ENTRIES = new Uint16Array(0);
 
-export class LogPosition {
+export class LogPosition implements LogFollower {
   /** Segment of the next message never delivered yet; null when the log has none at the cursor. */
   segment: Segment | null = null;
   index = 0;
   /** Chunks with unfinished messages, and marks of done ones ahead of the cursor; ascending. */
   readonly chunks: Chunk[] = [];
 
-  readonly #topic: Topic;
+  readonly #log: TopicLog;
   /** The chunk that was looked up last: most calls are for it again. */
   #hot: Chunk | null = null;
   /** Chunks that are `done` and not passed by the cursor. */
   #doneAhead = 0;
 
-  constructor(topic: Topic) {
-    this.#topic = topic;
+  constructor(log: TopicLog) {
+    this.#log = log;
   }
 
   // ---- the cursor ---------------------------------------------------------------------------
@@ -42,7 +44,7 @@ export class LogPosition {
     for (;;) {
       const segment = this.segment;
       if (segment === null) return 0;
-      const limit = Math.min(segment.count, this.#topic.releasedSeq - segment.firstSeq);
+      const limit = Math.min(segment.count, this.#log.releasedSeq - segment.firstSeq);
       if (this.index >= limit) {
         if (!segment.sealed || this.index < segment.count || segment.next === null) return 0;
         this.#enter(segment.next);
@@ -93,7 +95,7 @@ export class LogPosition {
     this.segment = segment;
     this.index = 0;
     if (this.#doneAhead > 0) this.#forgetPassed(segment === null ? Infinity : segment.firstSeq);
-    if (segment?.next) this.#topic.host.prefetch(segment.next);
+    if (segment?.next) this.#log.host.prefetch(segment.next);
   }
 
   /** Drops the marks of segments that were finished before the cursor came to them, now that it passed. */
@@ -111,23 +113,26 @@ export class LogPosition {
   start(segment: Segment | null, index: number): void {
     this.segment = segment;
     this.index = index;
-    for (let s = segment; s !== null; s = s.next) s.claims++;
+    this.#log.follow(this);
+    for (let s = segment; s !== null; s = s.next) this.#log.claim(s);
     if (segment !== null && index > 0) this.chunkOf(segment).finished = index;
   }
 
-  /** The topic added an empty segment to its log. */
   segmentAdded(segment: Segment): void {
-    segment.claims++;
+    this.#log.claim(segment);
     if (this.segment === null) this.#enter(segment);
   }
 
-  /** The topic sealed its last segment, which may be finished already. */
+  /** The segment may be finished already. */
   segmentSealed(segment: Segment): void {
     const chunk = this.chunkAt(segment);
     if (chunk !== null) this.settle(chunk);
   }
 
-  /** Whether every message of `segment` so far is finished for this channel. */
+  segmentDropped(segment: Segment): void {
+    this.leave(segment);
+  }
+
   hasFinished(segment: Segment): boolean {
     if (this.segment === null || this.segment.firstSeq > segment.firstSeq) {
       return this.chunkAt(segment) === null;
@@ -182,7 +187,7 @@ export class LogPosition {
       chunk.done = true;
       chunk.entries = DONE_ENTRIES;
       this.#doneAhead++;
-      this.#topic.unclaim(segment);
+      this.#log.unclaim(segment);
     } else {
       this.remove(chunk);
       this.leave(segment);
@@ -198,7 +203,7 @@ export class LogPosition {
   /** Gives up the claim on a segment that is finished for this channel. */
   leave(segment: Segment): void {
     if (this.segment === segment) this.#enter(segment.next);
-    this.#topic.unclaim(segment);
+    this.#log.unclaim(segment);
   }
 
   /** Has an unfinished message from before a restart tracked; true when it counted as waiting. */
@@ -209,7 +214,7 @@ export class LogPosition {
       // A segment before the cursor's has no claim until an unfinished message is found in it.
       chunk = this.chunkOf(segment);
       chunk.finished = segment.count;
-      segment.claims++;
+      this.#log.claim(segment);
     }
     chunk.reserve(index + 1);
     chunk.entries[index] = TRACKED;
@@ -245,7 +250,7 @@ export class LogPosition {
     if (cursor === null) return 0;
     from = Math.max(from, cursor.firstSeq + this.index);
     let finished = 0;
-    for (let segment = this.#topic.last; segment !== null && segment.endSeq > from; segment = segment.prev) {
+    for (let segment = this.#log.last; segment !== null && segment.endSeq > from; segment = segment.prev) {
       if (segment.firstSeq >= to || segment.count === 0) continue;
       const chunk = this.chunkOf(segment);
       if (chunk.done) continue;
@@ -264,8 +269,15 @@ export class LogPosition {
     return finished;
   }
 
-  /** Ends all claims. */
+  isClaiming(segment: Segment): boolean {
+    const cursor = this.segment, chunk = this.chunkAt(segment);
+    if (chunk !== null) return !chunk.done || segment === cursor;
+    return cursor !== null && cursor.firstSeq <= segment.firstSeq;
+  }
+
+  /** Follows the log no more, and ends all claims. */
   clear(): void {
+    this.#log.unfollow(this);
     const claimed = new Set<Segment>(), done = new Set<Segment>();
     for (const chunk of this.chunks) (chunk.done ? done : claimed).add(chunk.segment);
     for (let s = this.segment; s !== null; s = s.next) if (!done.has(s)) claimed.add(s);
@@ -273,6 +285,6 @@ export class LogPosition {
     this.#hot = null;
     this.segment = null;
     this.index = 0;
-    for (const segment of claimed) this.#topic.unclaim(segment);
+    for (const segment of claimed) this.#log.unclaim(segment);
   }
 }

@@ -1,10 +1,10 @@
 /** Redelivery takes its turns: a large heap of requeued messages does not hold up everybody else. */
 import assert from "node:assert/strict";
-import { newBuffer } from "../../src/buffers/buffer_pool.ts";
-import { FakeClock } from "../support/fake_clock.ts";
-import { FakeConsumer } from "../support/fake_consumer.ts";
-import { MemoryFileSystem } from "../support/memory_file_system.ts";
-import { PersistentBroker } from "../support/persistent_broker.ts";
+import { newBuffer } from "../../../src/buffers/buffer_pool.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { FakeConsumer } from "../../support/fake_consumer.ts";
+import { MemoryFileSystem } from "../../support/memory_file_system.ts";
+import { PersistentBroker } from "../../support/persistent_broker.ts";
 
 const LONG_MS = 3_600_000;
 const BODY_BYTES = 100_000;

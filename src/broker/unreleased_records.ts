@@ -1,0 +1,88 @@
+/**
+ * What is to happen to single records of a topic once they are released to its channels: deferred messages have
+ * their delay still before them, and some records were found damaged, or could not be read for the moment.
+ *
+ * Tested in test/broker/topic_test.ts.
+ */
+import type { Segment } from "../storage/segment.ts";
+import type { Channel } from "./channel.ts";
+import { deferUnreadable } from "./channel/unreadable.ts";
+import type { TopicLog } from "./topic_log/topic_log.ts";
+
+/** A record that is to be deferred from the moment it is released. */
+export interface DeferredRecord {
+  seq: number;
+  delayMs: number;
+  /** Unix ms of the publish. */
+  publishedMs: number;
+}
+
+export class UnreleasedRecords {
+  /** In sequence order. */
+  #deferred: DeferredRecord[] = [];
+  #lost: { from: number; to: number }[] = [];
+  #unreadable: { segment: Segment; from: number; to: number }[] = [];
+
+  get deferred(): readonly DeferredRecord[] {
+    return this.#deferred;
+  }
+
+  /** The last record, or one restored behind all others, is to be deferred. */
+  defer(record: DeferredRecord): void {
+    this.#deferred.push(record);
+  }
+
+  /** Records [from, to) are damaged. */
+  lose(from: number, to: number): void {
+    this.#lost.push({ from, to });
+  }
+
+  /** Records [from, to) of `segment` could not be read. */
+  refused(segment: Segment, from: number, to: number): void {
+    this.#unreadable.push({ segment, from, to });
+  }
+
+  /** The group of the records from `seq` on failed. */
+  rollBack(seq: number): void {
+    this.#deferred = this.#deferred.filter((record) => record.seq < seq);
+  }
+
+  /** The records before `seq` were dropped. */
+  dropBefore(seq: number): void {
+    this.#deferred = this.#deferred.filter((record) => record.seq >= seq);
+    this.#lost = [];
+    this.#unreadable = [];
+  }
+
+  /** All that is committed was released to `channels`. */
+  release(log: TopicLog, channels: ReadonlyMap<string, Channel>, nowMs: number): void {
+    if (this.#deferred.length > 0) this.#releaseDeferred(log, channels, nowMs);
+    if (this.#lost.length > 0) {
+      for (const { from, to } of this.#lost) {
+        for (const channel of channels.values()) channel.finishWaiting(from, to);
+      }
+      this.#lost = [];
+    }
+    if (this.#unreadable.length === 0) return;
+    const unreadable = this.#unreadable;
+    this.#unreadable = [];
+    for (const { segment, from, to } of unreadable) {
+      // It may have been read since, or be wanted by nobody.
+      if (segment.isUnclaimed || !segment.lacks(from)) continue;
+      for (const channel of channels.values()) deferUnreadable(channel, segment, from, to, nowMs);
+    }
+  }
+
+  /** The clock of a deferred message starts when it is released to the channels. */
+  #releaseDeferred(log: TopicLog, channels: ReadonlyMap<string, Channel>, nowMs: number): void {
+    const deferred = this.#deferred;
+    let count = 0;
+    for (; count < deferred.length && deferred[count].seq < log.releasedSeq; count++) {
+      const { seq, delayMs } = deferred[count], segment = log.segmentOf(seq);
+      for (const channel of channels.values()) {
+        channel.deferWaiting(segment, seq - segment.firstSeq, nowMs + delayMs);
+      }
+    }
+    deferred.splice(0, count);
+  }
+}
