@@ -242,4 +242,12 @@ export class Persistence implements Store {
     this.#log.dropSpare();
     await this.#log.close();
   }
+
+  /** Stops without writing anything: what is on the disk stays as it is for the next start. */
+  async abandon(): Promise<void> {
+    this.#upkeep.stop();
+    this.#residency.stop();
+    await this.#compaction.stop();
+    this.#log.abandon();
+  }
 }

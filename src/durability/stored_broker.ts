@@ -28,9 +28,11 @@ export interface StoredBroker {
   persistence: Persistence;
   /** Puts everything on the disk. @returns false when the disk refused some of it, which is logged */
   save(): Promise<boolean>;
+  /** Closes the files and stops the timers, and writes nothing: the program does not start after all. */
+  abandon(): Promise<void>;
 }
 
-/** @throws {StartupError} when what is stored cannot be read, or the disk refuses */
+/** @throws {StartupError} when what is stored cannot be read, or the disk refuses; nothing stays open then */
 export async function openStoredBroker(
   options: BrokerOptions & PersistenceOptions,
   surroundings: StoreSurroundings,
@@ -44,12 +46,10 @@ export async function openStoredBroker(
   );
   const persistence = new Persistence(fileSystem, pool, options, clock, logger);
   const broker = new Broker(options, clock, persistence, pool);
-  startStep(`failed to open the log in ${directory}`, () => persistence.open(broker, stored));
-  try {
-    await takeOver(broker, persistence.imports, fileSystem, directory, clock, logger);
-  } catch (cause) {
-    throw startupError(`failed to take over the queues in ${directory}`, cause as Error);
-  }
+  const abandon = async () => {
+    broker.stop();
+    await persistence.abandon();
+  };
   const metadata = new MetadataWriter(
     fileSystem,
     metadataPath,
@@ -57,11 +57,21 @@ export async function openStoredBroker(
     () => broker.topics.values(),
     logger,
   );
-  startStep("failed to persist metadata", () => metadata.write(), true);
+  try {
+    startStep(`failed to open the log in ${directory}`, () => persistence.open(broker, stored));
+    await takeOver(broker, persistence.imports, fileSystem, directory, clock, logger).catch((cause) => {
+      throw startupError(`failed to take over the queues in ${directory}`, cause as Error);
+    });
+    startStep("failed to persist metadata", () => metadata.write(), true);
+  } catch (cause) {
+    await abandon();
+    throw cause;
+  }
   persistence.onMetadataChange = (now) => metadata.changed(now);
   return {
     broker,
     persistence,
+    abandon,
     async save() {
       const failures: Error[] = [];
       await persistence.stop().catch((cause: Error) => failures.push(cause));

@@ -1,6 +1,5 @@
 /** The access log: one line for each request, at level INFO. */
 import type { Logger } from "../log/logger.ts";
-import { formatAddress } from "../net/address.ts";
 import { formatDuration } from "../options/duration.ts";
 
 /**
@@ -24,15 +23,4 @@ export function logRequest(
     remote_address: remoteAddress,
     elapsed_ms: Math.round(elapsedMs * 1000) / 1000,
   });
-}
-
-/** How a socket for both families spells the address of an IPv4 client. */
-const IPV4_IN_IPV6 = "::ffff:";
-
-/** `ip:port` of a client, or `@` on a Unix socket. */
-export function remoteAddressOf(address: Deno.Addr): string {
-  if (!("hostname" in address)) return "@";
-  const { hostname, port } = address;
-  const isIpv4 = hostname.startsWith(IPV4_IN_IPV6) && hostname.includes(".");
-  return formatAddress(isIpv4 ? hostname.slice(IPV4_IN_IPV6.length) : hostname, port);
 }

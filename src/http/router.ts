@@ -7,11 +7,12 @@
  */
 import { type Context, Hono } from "hono";
 import type { Logger } from "../log/logger.ts";
+import { remoteAddressOf } from "../net/address.ts";
 import { discardBody } from "./body.ts";
 import { HttpError, internalError, invalidRequest } from "./errors.ts";
 import { PathTable } from "./path_table.ts";
 import { Query } from "./query.ts";
-import { logRequest, remoteAddressOf } from "./request_log.ts";
+import { logRequest } from "./request_log.ts";
 import { pathOf, queryOf, targetOf } from "./request_target.ts";
 import { respond, respondError, type Style } from "./respond.ts";
 

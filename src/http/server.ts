@@ -1,6 +1,6 @@
 /** Listens for HTTP, and stops in order. */
 import { internalError } from "./errors.ts";
-import { boundAddress, boundPort, open } from "../net/listen.ts";
+import { boundAddress, boundPort, LISTEN_BACKLOG, open } from "../net/listen.ts";
 import { respondError } from "./respond.ts";
 import type { Handler } from "./router.ts";
 
@@ -48,7 +48,7 @@ function listen(address: string, handler: Handler): Deno.HttpServer {
   };
   return open<Deno.HttpServer>(
     address,
-    (hostname, port) => Deno.serve({ ...common, hostname, port }, handler),
+    (hostname, port) => Deno.serve({ ...common, hostname, port, tcpBacklog: LISTEN_BACKLOG }, handler),
     (path) => Deno.serve({ ...common, path }, handler),
   );
 }

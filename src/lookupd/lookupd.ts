@@ -9,6 +9,7 @@ import { systemClock } from "../clock/clock.ts";
 import { createApp } from "../http/router.ts";
 import { endProfiles } from "../http/debug/routes.ts";
 import { boundAddress, boundPort, listen, removeAbandonedSocket } from "../net/listen.ts";
+import { ServerLife } from "../net/server_life.ts";
 import { serve } from "../http/server.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
@@ -110,36 +111,16 @@ function start(
     logger.info(`HTTP: closing ${http.address}`);
     endProfiles();
     await http.shutdown();
+    return true;
   };
-  const reload = (next: LookupdOptions) => live.reload(next);
-  return { ...lifecycle(tcpServer, closeAll, logger), reload, tcpAddress, httpAddress: http.address };
-}
-
-/** Ties stopping, being stopped by a failure, and the exit code together. */
-function lifecycle(
-  tcpServer: LookupTcpServer,
-  closeAll: () => Promise<void>,
-  logger: Logger,
-): Pick<RunningLookupd, "stop" | "done"> {
-  let exit: (code: number) => void = () => {};
-  const done = new Promise<number>((resolve) => exit = resolve);
-  let stopping: Promise<void> | undefined;
-  const stopInOrder = async (code: number) => {
-    await closeAll();
-    exit(code);
-  };
-  tcpServer.ended.then((failure) => {
-    if (failure === null) return;
-    logger.fatal(`TCP: accepting ended - ${failure.message}`);
-    stopping ??= stopInOrder(1);
-  });
+  const life = new ServerLife(closeAll, logger);
+  life.watch("TCP", tcpServer.ended);
   return {
-    done,
-    stop(force = false) {
-      if (!force) return stopping ??= stopInOrder(0);
-      exit(1);
-      return Promise.resolve();
-    },
+    done: life.done,
+    stop: (force) => life.stop(force),
+    reload: (next) => live.reload(next),
+    tcpAddress,
+    httpAddress: http.address,
   };
 }
 

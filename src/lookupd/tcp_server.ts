@@ -9,7 +9,7 @@
  * memory per connection is bounded by its read buffer. Idle connections are never closed; the kernel's
  * keep-alive finds those whose host is gone.
  */
-import { remoteAddressOf } from "../http/request_log.ts";
+import { type Accepted, TcpListener } from "../net/tcp_listener.ts";
 import { LookupProtocolError, unreadableIdentify } from "../protocol/lookup/errors.ts";
 import { encodeReplies } from "../protocol/lookup/replies.ts";
 import { MAGIC_V1 } from "../protocol/lookup/requests.ts";
@@ -21,7 +21,6 @@ import type { RegistrationDb } from "./registration_db.ts";
 
 /** After an error the client's remaining bytes are read for this long, or a reset could overtake it. */
 const LINGER_MS = 1000;
-const ACCEPT_RETRY_MS = 100;
 
 /** What the connections of one server share. */
 export interface LookupTcpHost {
@@ -33,56 +32,39 @@ export interface LookupTcpHost {
 export class LookupTcpServer {
   /** Commands executed since the start, those that failed included. */
   commandCount = 0;
-  /** Connections accepted since the start. */
-  acceptedCount = 0;
   /** Resolves when accepting has ended: with null after `close()`, else with the failure. */
   readonly ended: Promise<Error | null>;
 
   readonly #host: LookupTcpHost;
-  readonly #listener: Deno.Listener;
-  readonly #connections = new Set<LookupConnection>();
-  #isClosed = false;
+  readonly #listener: TcpListener<LookupConnection>;
 
   constructor(listener: Deno.Listener, host: LookupTcpHost) {
-    this.#listener = listener;
     this.#host = host;
-    this.ended = this.#accept();
+    this.#listener = new TcpListener(listener, (accepted) => this.#open(accepted), host.logger);
+    this.ended = this.#listener.ended;
+  }
+
+  /** Connections accepted since the start. */
+  get acceptedCount(): number {
+    return this.#listener.acceptedCount;
   }
 
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#listener.connections.size;
   }
 
   /** Stops accepting and ends every connection; resolves when all are gone. */
   async close(): Promise<void> {
-    if (!this.#isClosed) {
-      this.#isClosed = true;
-      this.#listener.close();
-    }
-    for (const connection of this.#connections) connection.close();
-    await Promise.all([...this.#connections].map((connection) => connection.done));
+    this.#listener.close();
+    const { connections } = this.#listener;
+    for (const connection of connections) connection.close();
+    await Promise.all([...connections].map((connection) => connection.done));
   }
 
-  async #accept(): Promise<Error | null> {
-    while (!this.#isClosed) {
-      try {
-        this.#open(await this.#listener.accept());
-      } catch (cause) {
-        if (this.#isClosed) break;
-        this.#host.logger.error(`TCP: accept failed - ${messageOf(cause)}`);
-        if (cause instanceof Deno.errors.BadResource) return cause;
-        // One connection may fail before it is accepted, or descriptors may run out for a moment.
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
-      }
-    }
-    return null;
-  }
-
-  #open(conn: Deno.Conn): void {
-    this.acceptedCount++;
-    const connection = new LookupConnection(conn, this.#host, () => this.commandCount++);
-    this.#connections.add(connection);
-    connection.done.then(() => this.#connections.delete(connection));
+  #open(accepted: Accepted): LookupConnection {
+    const connection = new LookupConnection(accepted, this.#host, () => this.commandCount++);
+    connection.done.then(() => this.#listener.connections.delete(connection));
+    return connection;
   }
 }
 
@@ -99,10 +81,10 @@ class LookupConnection {
   readonly #onCommand: () => void;
   #isClosed = false;
 
-  constructor(conn: Deno.Conn, host: LookupTcpHost, onCommand: () => void) {
+  constructor({ conn, remoteAddress }: Accepted, host: LookupTcpHost, onCommand: () => void) {
     this.#conn = conn;
     this.#logger = host.logger;
-    this.#id = remoteAddressOf(conn.remoteAddr);
+    this.#id = remoteAddress;
     this.#session = new LookupSession(host.db, host.identity, this.#id);
     this.#onCommand = onCommand;
     this.done = this.#serve();
@@ -118,7 +100,6 @@ class LookupConnection {
   async #serve(): Promise<void> {
     this.#logger.info(`TCP: new client(${this.#id})`);
     try {
-      if ("setKeepAlive" in this.#conn) (this.#conn as Deno.TcpConn).setKeepAlive(true);
       await this.#exchange();
     } catch (cause) {
       if (!this.#isClosed) this.#logger.error(`V1: client(${this.#id}) failed - ${messageOf(cause)}`);

@@ -45,3 +45,14 @@ export function formatAddress(hostname: string, port: number): string {
 export function peerHost(remoteAddress: string): string {
   return remoteAddress.slice(0, Math.max(0, remoteAddress.lastIndexOf(":"))).replace(/^\[(.*)\]$/, "$1");
 }
+
+/** How a socket for both families spells the address of an IPv4 client. */
+const IPV4_IN_IPV6 = "::ffff:";
+
+/** `ip:port` of a client, or `@` on a Unix socket. */
+export function remoteAddressOf(address: Deno.Addr): string {
+  if (!("hostname" in address)) return "@";
+  const { hostname, port } = address;
+  const isIpv4 = hostname.startsWith(IPV4_IN_IPV6) && hostname.includes(".");
+  return formatAddress(isIpv4 ? hostname.slice(IPV4_IN_IPV6.length) : hostname, port);
+}

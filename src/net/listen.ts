@@ -10,6 +10,11 @@ import { type Address, formatAddress, parseAddress } from "./address.ts";
 
 type TcpAddress = Extract<Address, { kind: "tcp" }>;
 
+/**
+ * Connections that may wait to be accepted: all clients come back at once after a restart. The system may allow
+ * fewer, and Deno before 2.7 does not take it.
+ */
+export const LISTEN_BACKLOG = 4096;
 const EVERY_INTERFACE = "0.0.0.0";
 const EVERY_INTERFACE_OF_BOTH = "::";
 const REASONS: Record<string, string> = {
@@ -26,7 +31,7 @@ const REASONS: Record<string, string> = {
 export function listen(address: string): Deno.Listener {
   return open<Deno.Listener>(
     address,
-    (hostname, port) => Deno.listen({ hostname, port }),
+    (hostname, port) => Deno.listen({ hostname, port, tcpBacklog: LISTEN_BACKLOG }),
     (path) => Deno.listen({ transport: "unix", path }),
   );
 }
@@ -106,7 +111,7 @@ export async function listenNode(server: Server, address: string): Promise<void>
 function bind(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog: LISTEN_BACKLOG }, () => {
       server.removeListener("error", reject);
       resolve();
     });

@@ -1,5 +1,7 @@
 /**
  * The lock on the data path: one nsqd at a time, ours or the original, which both lock the directory itself.
+ *
+ * Tested in test/nsqd/data_path_test.ts.
  */
 import { StartupError } from "../log/startup_error.ts";
 

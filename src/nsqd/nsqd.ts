@@ -4,16 +4,15 @@
  * Start: lock the data path, open the listeners, read what is on disk, serve. Stop: accept nothing more, let
  * the running group finish and its answers go out, end the connections, put everything on the disk.
  */
-import type { Topology } from "../broker/consumer/place.ts";
 import type { Broker } from "../broker/broker.ts";
 import { openStoredBroker } from "../durability/stored_broker.ts";
-import { systemClock } from "../clock/clock.ts";
+import { type Clock, systemClock } from "../clock/clock.ts";
 import { boundAddress, listen, removeAbandonedSocket } from "../net/listen.ts";
+import { ServerLife } from "../net/server_life.ts";
 import type { Logger } from "../log/logger.ts";
 import { ProcessMonitor } from "../metrics/process_monitor.ts";
 import { LiveOptions } from "../options/live_options.ts";
 import { type NsqdOptions, nsqdOptions } from "../options/nsqd_options.ts";
-import type { IdentifyLimits } from "../protocol/identify.ts";
 import { BufferPool } from "../buffers/buffer_pool.ts";
 import { denoFileSystem, type FileSystem } from "../storage/file_system.ts";
 import { buildInfo, version } from "../version.ts";
@@ -22,7 +21,7 @@ import { DataPathLock } from "./data_path_lock.ts";
 import { joinLookupds } from "./lookup/discovery.ts";
 import { startHttp } from "./http/start.ts";
 import { startStatsd } from "./stats/statsd_start.ts";
-import { type ConnectionLimits, TcpServer } from "./tcp/tcp_server.ts";
+import { TcpServer } from "./tcp/tcp_server.ts";
 import { renewTlsSettings } from "./tls/tls_renewal.ts";
 import { loadTlsSettings } from "../net/tls_settings.ts";
 
@@ -45,91 +44,96 @@ const MAX_IDLE_BUFFER_BYTES = 32 << 20;
 /** How long the answers of the last group may take to go out at a stop. */
 const LAST_ANSWERS_MS = 1000;
 
-/** @throws {StartupError} when the data path, a listener or the stored state cannot be used */
+/**
+ * Starts an nsqd. When a step fails, what the steps before it opened is released, and nothing more is written.
+ *
+ * @throws {StartupError} when the data path, a listener or the stored state cannot be used
+ */
 export async function runNsqd(
   initialOptions: NsqdOptions,
   logger: Logger,
   fileSystem: FileSystem = denoFileSystem,
+  clock: Clock = systemClock,
 ): Promise<RunningNsqd> {
   const live = new LiveOptions(nsqdOptions, initialOptions, logger), options = live.values;
   live.on("logLevel", (level) => logger.level = level);
   logger.info(buildInfo("nsqd"));
   logger.info(`ID: ${options.nodeId}`);
+  await using opened = new AsyncDisposableStack();
   const directory = options.dataPath === "" ? "." : options.dataPath;
   const lock = await DataPathLock.take(directory);
+  opened.defer(() => lock.release());
   await removeAbandonedSocket(options.tcpAddress);
   let tls = loadTlsSettings(options);
   const authenticator = Authenticator.of(options, logger);
   const listener = listen(options.tcpAddress);
+  let server: TcpServer | null = null;
+  opened.defer(() => server === null ? listener.close() : server.endAll());
   const http = await startHttp(live, tls, logger);
+  opened.defer(() => http.shutdown());
   const pool = new BufferPool(MAX_IDLE_BUFFER_BYTES);
-  const { persistence, broker, save } = await openStoredBroker(
-    // `NSQ_CHECK` is for whoever looks for a defect of ours: see the README.
-    { ...options, directory, checksInvariants: Deno.env.get("NSQ_CHECK") === "1" },
-    { fileSystem, pool, clock: systemClock, logger, version },
+  // For whoever looks for a defect of ours: see the README.
+  const checksInvariants = Deno.env.get("NSQ_CHECK") === "1";
+  const stored = await openStoredBroker(
+    { ...options, directory, checksInvariants },
+    { fileSystem, pool, clock, logger, version },
   );
+  opened.defer(() => stored.abandon());
+  const { broker, persistence } = stored;
 
-  const server = new TcpServer(broker, listener, {
+  const tcp = server = new TcpServer(listener, {
+    broker,
+    options,
     logger,
-    ...connectionLimits(options, tls !== null),
-    holdsReplies: options.durability !== "memory",
-    nodeId: options.nodeId,
     authenticator,
-    topology: topologyOf(options),
     tls,
+    checksInvariants,
   });
   const tcpAddress = boundAddress(listener.addr, options.tcpAddress);
   logger.info(`TCP: listening on ${tcpAddress}`);
   const monitor = new ProcessMonitor(activityOf(broker));
-  http.begin({ broker, persistence, server, pool, monitor });
-  const lookupds = joinLookupds(broker, live, { tcp: server.port, http: http.port }, logger);
-
+  http.begin({ broker, persistence, server: tcp, pool, monitor });
+  const lookupds = joinLookupds(broker, live, { tcp: tcp.port, http: http.port }, logger);
+  opened.defer(() => lookupds.stop());
   monitor.start();
+  opened.defer(() => monitor.stop());
   const { garbageCollection } = monitor;
   const statsd = startStatsd(options, { broker, garbageCollection }, http.port, logger);
+  // From here on it stops in order.
+  opened.move();
 
-  let exit: (code: number) => void = () => {};
-  const done = new Promise<number>((resolve) => exit = resolve);
-  let stopping: Promise<void> | null = null;
-  const stopInOrder = async (code: number) => {
+  const stopInOrder = async () => {
     http.stopping();
-    server.close();
+    tcp.close();
     await finishGroup(broker);
     await lookupds.stop();
     await statsd?.stop();
     await http.shutdown();
-    server.endAll();
+    tcp.endAll();
     broker.endTurn();
     broker.stop();
     monitor.stop();
-    if (!await save()) code = 1;
+    const isSaved = await stored.save();
     lock.release();
     logger.info("NSQ: bye");
-    exit(code);
+    return isSaved;
   };
-  server.ended.then((failure) => {
-    if (failure === null) return;
-    logger.fatal(`TCP: accepting ended - ${failure.message}`);
-    stopping ??= stopInOrder(1);
-  });
+  const life = new ServerLife(stopInOrder, logger);
+  life.watch("TCP", tcp.ended);
   return {
-    done,
+    done: life.done,
     tcpAddress,
     httpAddress: http.address,
     httpsAddress: http.httpsAddress,
     reload(next) {
       live.reload(next);
       const renewed = renewTlsSettings(tls, options, logger);
-      if (renewed !== tls && renewed !== null) http.renewTls(tls = renewed);
-      server.renew({ ...connectionLimits(options, tls !== null), tls });
+      if (renewed === tls || renewed === null) return;
+      tls = renewed;
+      http.renewTls(tls);
+      tcp.renewTls(tls);
     },
-    stop(force = false) {
-      if (force) {
-        exit(1);
-        return Promise.resolve();
-      }
-      return stopping ??= stopInOrder(0);
-    },
+    stop: (force) => life.stop(force),
   };
 }
 
@@ -150,42 +154,4 @@ async function finishGroup(broker: Broker): Promise<void> {
   await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, LAST_ANSWERS_MS))]);
   // The answers are staged when the group is decided and written at the end of that turn.
   await new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-function topologyOf(options: NsqdOptions): Topology | null {
-  if (!options.enableExperiment.includes("topology-aware-consumption")) return null;
-  return { region: options.topologyRegion, zone: options.topologyZone };
-}
-
-function connectionLimits(options: NsqdOptions, tlsEnabled: boolean): ConnectionLimits {
-  return {
-    identifyLimits: identifyLimits(options, tlsEnabled),
-    maxMsgSize: options.maxMsgSize,
-    maxBodySize: options.maxBodySize,
-    maxMsgTimeoutMs: options.maxMsgTimeout,
-    maxReqTimeoutMs: options.maxReqTimeout,
-    maxRdyCount: options.maxRdyCount,
-    maxChannelConsumers: options.maxChannelConsumers,
-  };
-}
-
-function identifyLimits(options: NsqdOptions, tlsEnabled: boolean): IdentifyLimits {
-  return {
-    maxHeartbeatIntervalMs: options.maxHeartbeatInterval,
-    maxOutputBufferSize: options.maxOutputBufferSize,
-    minOutputBufferTimeoutMs: options.minOutputBufferTimeout,
-    maxOutputBufferTimeoutMs: options.maxOutputBufferTimeout,
-    outputBufferTimeoutMs: options.outputBufferTimeout,
-    maxMsgTimeoutMs: options.maxMsgTimeout,
-    msgTimeoutMs: options.msgTimeout,
-    maxRdyCount: options.maxRdyCount,
-    maxDeflateLevel: options.maxDeflateLevel,
-    deflateEnabled: options.deflate,
-    snappyEnabled: options.snappy,
-    tlsEnabled,
-    authRequired: options.authHttpAddress.length > 0,
-    version,
-    topologyRegion: options.topologyRegion,
-    topologyZone: options.topologyZone,
-  };
 }

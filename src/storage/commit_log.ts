@@ -359,6 +359,11 @@ export class CommitLog {
     return this.#files.all.filter((file) => file.finished && file !== current && file !== kept);
   }
 
+  /** Closes the files as they are. */
+  abandon(): void {
+    for (const file of this.#files.all) file.close();
+  }
+
   /** Ends the files, puts them on the disk and closes them. @throws when the disk refuses */
   async close(): Promise<void> {
     await this.#files.close(this.#current);

@@ -4,6 +4,8 @@
  *
  * A small input may inflate to a thousand times its size. Hence the next input is taken only when the last
  * one is inflated and mostly read: what waits inflated is bounded by the stream's mark.
+ *
+ * Tested in test/transport/transport_test.ts and test/wire/upgrade_test.ts.
  */
 import { Buffer } from "node:buffer";
 import { constants, createDeflateRaw, createInflateRaw } from "node:zlib";

@@ -1,4 +1,8 @@
-/** Reads a Node stream piece by piece, as a `Transport` is read; the stream gathers no more than its own mark. */
+/**
+ * Reads a Node stream piece by piece, as a `Transport` is read; the stream gathers no more than its own mark.
+ *
+ * Tested in test/transport/transport_test.ts and test/wire/upgrade_test.ts.
+ */
 import type { Readable } from "node:stream";
 
 export class PulledStream {

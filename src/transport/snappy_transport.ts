@@ -1,4 +1,8 @@
-/** Snappy chunks in both directions; each write is as many chunks as it takes, and ready to be read at once. */
+/**
+ * Snappy chunks in both directions; each write is as many chunks as it takes, and ready to be read at once.
+ *
+ * Tested in test/transport/transport_test.ts and test/wire/upgrade_test.ts.
+ */
 import { MAX_CHUNK_BYTES, SnappyFrameReader, SnappyFrameWriter } from "../protocol/snappy_frames.ts";
 import { type Transport, writeAll } from "./transport.ts";
 

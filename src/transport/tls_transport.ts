@@ -3,6 +3,8 @@
  *
  * Only `tls.createServer()` can begin TLS on a stream that is open; so each handshake has a server of its own,
  * which never listens.
+ *
+ * Tested in test/transport/transport_test.ts and test/wire/upgrade_test.ts.
  */
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { showsCertificate, type TlsSettings } from "../net/tls_settings.ts";

@@ -1,4 +1,8 @@
-/** A transport as the Node stream that `node:tls` wants below it. */
+/**
+ * A transport as the Node stream that `node:tls` wants below it.
+ *
+ * Tested in test/transport/transport_test.ts and test/wire/upgrade_test.ts.
+ */
 import { Duplex } from "node:stream";
 import { type Transport, writeAll } from "./transport.ts";
 

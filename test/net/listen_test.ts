@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { boundAddress, boundPort, listen, open, removeAbandonedSocket } from "../../src/net/listen.ts";
-import { remoteAddressOf } from "../../src/http/request_log.ts";
+import { remoteAddressOf } from "../../src/net/address.ts";
 
 /** The remote address that `listener` sees of a client that connects to `hostname`. */
 async function clientAddress(listener: Deno.Listener, hostname: string): Promise<string> {

@@ -12,6 +12,8 @@ import { createNsqdApp, type NsqdHttpOptions } from "../../src/nsqd/http/routes.
 import { Readiness } from "../../src/nsqd/http/readiness.ts";
 import { TcpServer } from "../../src/nsqd/tcp/tcp_server.ts";
 import { denoFileSystem, type FileSystem } from "../../src/storage/file_system.ts";
+import { resolveOptions } from "../../src/options/merge.ts";
+import { nsqdOptions } from "../../src/options/nsqd_options.ts";
 import { version } from "../../src/version.ts";
 
 const MIB = 1 << 20;
@@ -26,25 +28,6 @@ export const HTTP_OPTIONS: NsqdHttpOptions = {
   maxOutputBufferSize: 65_536,
   maxOutputBufferTimeout: 30_000,
   maxReqTimeout: 3_600_000,
-  topologyRegion: "",
-  topologyZone: "",
-};
-
-const IDENTIFY_LIMITS = {
-  maxHeartbeatIntervalMs: 60_000,
-  maxOutputBufferSize: 65_536,
-  minOutputBufferTimeoutMs: 25,
-  maxOutputBufferTimeoutMs: 30_000,
-  outputBufferTimeoutMs: 250,
-  maxMsgTimeoutMs: 900_000,
-  msgTimeoutMs: 60_000,
-  maxRdyCount: 2500,
-  maxDeflateLevel: 6,
-  deflateEnabled: false,
-  snappyEnabled: false,
-  tlsEnabled: false,
-  authRequired: false,
-  version,
   topologyRegion: "",
   topologyZone: "",
 };
@@ -109,20 +92,22 @@ export class RunningBroker implements AsyncDisposable {
     this.broker = broker;
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.tcpPort = (listener.addr as Deno.NetAddr).port;
-    this.tcp = new TcpServer(broker, listener, {
-      logger,
-      identifyLimits: IDENTIFY_LIMITS,
-      maxMsgSize: HTTP_OPTIONS.maxMsgSize,
-      maxBodySize: HTTP_OPTIONS.maxBodySize,
-      maxMsgTimeoutMs: 900_000,
-      maxReqTimeoutMs: HTTP_OPTIONS.maxReqTimeout,
-      maxRdyCount: 2500,
-      maxChannelConsumers: 0,
-      holdsReplies: durability !== "memory",
+    const resolved = resolveOptions(nsqdOptions, [], { name: "nsqd", summary: "", versionText: "" });
+    if (resolved.kind === "exit") throw new Error(resolved.text);
+    const tcpOptions = {
+      ...resolved.values,
+      ...HTTP_OPTIONS,
+      durability,
       nodeId: NODE_ID,
+      deflate: false,
+      snappy: false,
+    };
+    this.tcp = new TcpServer(listener, {
+      broker,
+      options: tcpOptions,
+      logger,
       authenticator: null,
       tls: null,
-      topology: null,
     });
     const app = createNsqdApp({
       broker,

@@ -89,8 +89,8 @@ Deno.test("Upgrade.timedOut() ends a handshake that does not come, with its caus
   const failed = Promise.withResolvers<Error>();
   const begun = Promise.withResolvers<void>();
   const owner: UpgradeOwner = {
-    written: () => Promise.resolve(),
-    takeUnread: () => new Uint8Array(0),
+    output: { written: () => Promise.resolve() },
+    input: { takeUnread: () => new Uint8Array(0) },
     endsWithin(ms) {
       limitMs = ms;
       begun.resolve();

@@ -99,7 +99,12 @@ export async function startHttp(
   }
   if (tls !== null && options.httpsAddress !== "") {
     const admits = (peer: TlsPeer) => !tls.anyCertificateRequired || showsCertificate(peer);
-    https = await serveHttps(options.httpsAddress, tls.server, admits, app);
+    try {
+      https = await serveHttps(options.httpsAddress, tls.server, admits, app);
+    } catch (cause) {
+      await shutdown();
+      throw cause;
+    }
     servers.push(https);
     result.httpsAddress = https.address;
     ports.https = https.port;

@@ -10,7 +10,8 @@ import type { Channel } from "../../broker/channel.ts";
 import type { SubscribedChannel } from "../../broker/consumer/subscription.ts";
 import type { Topic } from "../../broker/topic.ts";
 import type { GarbageCollection } from "../../metrics/garbage_collection.ts";
-import type { Connection, ConnectionState } from "../tcp/connection.ts";
+import type { Connection } from "../tcp/connection.ts";
+import type { ClientState } from "../tcp/legal_commands.ts";
 import { LatencyReader } from "./latency_stats.ts";
 import type { ChannelStats, ClientStats, MemoryStats, TopicStats } from "../../api/stats.ts";
 
@@ -33,9 +34,9 @@ export interface StatsFilter {
 export const EVERYTHING: StatsFilter = { topic: "", channel: "", includeClients: true };
 
 const US_PER_SECOND = 1e6;
-const STATE_NUMBERS: Readonly<Record<ConnectionState, number>> = {
+const STATE_NUMBERS: Readonly<Record<ClientState, number>> = {
+  plain: 0,
   init: 0,
-  ended: 1,
   subscribed: 3,
   closing: 4,
 };

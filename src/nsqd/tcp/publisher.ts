@@ -3,22 +3,18 @@
  *
  * Most clients publish to one topic, so that of the last command is kept with its name as bytes: the next
  * command for it is one comparison and no lookup.
+ *
+ * Tested in test/wire/parameters_test.ts and test/wire/delivery_test.ts.
  */
-import type { Broker } from "../../broker/broker.ts";
 import type { Topic } from "../../broker/topic.ts";
-import type { Buffer } from "../../buffers/buffer_pool.ts";
+import { type Buffer, wrapBuffer } from "../../buffers/buffer_pool.ts";
 import type { Parameters } from "../../protocol/command_reader.ts";
 import { parseTimeoutMs, parseUint64 } from "../../protocol/decimal.ts";
 import * as errors from "../../protocol/errors.ts";
 import { isEphemeral, isValidNameBytes } from "../../protocol/names.ts";
+import type { Client } from "./client.ts";
 
 const decoder = new TextDecoder();
-
-/** What publishing needs of the host of a connection. */
-export interface PublisherHost {
-  readonly broker: Broker;
-  readonly maxReqTimeoutMs: number;
-}
 
 export class Publisher {
   /** Messages published on this connection, by topic; null while there are none. */
@@ -28,13 +24,13 @@ export class Publisher {
   /** Where it publishes to; a valid name once `begin()` returned. */
   topicName = "";
 
-  readonly #host: PublisherHost;
+  readonly #client: Client;
   #topic: Topic | null = null;
   #nameBytes: Uint8Array = new Uint8Array(0);
   #delayMs = 0;
 
-  constructor(host: PublisherHost) {
-    this.#host = host;
+  constructor(client: Client) {
+    this.#client = client;
   }
 
   /** The line of a command is complete. @throws {ClientError} */
@@ -50,11 +46,11 @@ export class Publisher {
       this.#topic = null;
     }
     if (name === "DPUB") this.#delayMs = this.#deferral(parameters);
-  }
-
-  /** Creates the topic when there is none. */
-  createTopic(): void {
-    this.#topicToPublish();
+    // An MPUB is checked, and creates its topic, before its body is there; the others after.
+    if (name !== "MPUB") return;
+    const { auth } = this.#client;
+    if (auth === null || auth.permits(name, this.topicName, "")) this.#topicToPublish();
+    else auth.renew(name, this.topicName, "", () => void this.#topicToPublish());
   }
 
   #isLastTopic(buffer: Uint8Array, from: number, to: number): boolean {
@@ -66,7 +62,8 @@ export class Publisher {
 
   #deferral(parameters: Parameters): number {
     const from = parameters.from(1), to = parameters.to(1);
-    const delayMs = parseTimeoutMs(parameters.buffer, from, to), maxMs = this.#host.maxReqTimeoutMs;
+    const delayMs = parseTimeoutMs(parameters.buffer, from, to),
+      maxMs = this.#client.host.options.maxReqTimeout;
     if (Number.isNaN(delayMs)) throw errors.unparsableTimeout("DPUB", parameters.bytes(1));
     if (delayMs < 0 || delayMs > maxMs) {
       throw errors.dpubTimeoutOutOfRange(parseUint64(parameters.buffer, from, to)!, maxMs);
@@ -77,29 +74,39 @@ export class Publisher {
   #topicToPublish(): Topic {
     let topic = this.#topic;
     if (topic === null || topic.exiting) {
-      topic = this.#host.broker.topic(this.topicName, isEphemeral(this.topicName));
+      topic = this.#client.host.broker.topic(this.topicName, isEphemeral(this.topicName));
       this.#topic = topic;
     }
     return topic;
   }
 
-  /** The body of PUB or DPUB; returns the topic, which the OK may have to wait for. */
-  publish(source: Buffer, bodyStart: number, bodyBytes: number): Topic {
+  /** The body of PUB or DPUB. @throws {ClientError} */
+  publish(source: Buffer, bodyStart: number, bodyBytes: number): void {
+    const { auth } = this.#client;
+    if (auth !== null && !auth.permits(this.command, this.topicName, "")) {
+      // The auth server must tell first; the body is then published from a copy.
+      const kept = wrapBuffer(source.bytes.slice(bodyStart, bodyStart + bodyBytes));
+      return auth.renew(this.command, this.topicName, "", () => this.#publish(kept, 0, bodyBytes));
+    }
+    this.#publish(source, bodyStart, bodyBytes);
+  }
+
+  #publish(source: Buffer, bodyStart: number, bodyBytes: number): void {
     const topic = this.#topicToPublish();
     topic.publish(source, bodyStart, bodyBytes, this.#delayMs);
-    return this.#count(topic, 1);
+    this.#published(topic, 1);
   }
 
-  /** The bodies of MPUB. */
-  publishMany(source: Buffer, at: number, count: number): Topic {
+  /** The bodies of MPUB, which `begin()` checked. */
+  publishMany(source: Buffer, at: number, count: number): void {
     const topic = this.#topicToPublish();
     topic.publishSized(source, at, count);
-    return this.#count(topic, count);
+    this.#published(topic, count);
   }
 
-  #count(topic: Topic, count: number): Topic {
+  #published(topic: Topic, count: number): void {
     const counts = this.counts ??= new Map();
     counts.set(topic.name, (counts.get(topic.name) ?? 0) + count);
-    return topic;
+    this.#client.published(topic);
   }
 }

@@ -1,11 +1,13 @@
 /**
- * The TCP listener: accepts connections, and looks after their heartbeats and deadlines.
+ * The TCP side of nsqd: its connections, and their heartbeats and deadlines.
  *
  * One timer serves all connections (see `check_times.ts`).
+ *
+ * Tested in test/fuzz/fuzz_test.ts and test/wire/opening_test.ts.
  */
-import type { Broker } from "../../broker/broker.ts";
-import { remoteAddressOf } from "../../http/request_log.ts";
 import { BufferPool } from "../../buffers/buffer_pool.ts";
+import { type Accepted, TcpListener } from "../../net/tcp_listener.ts";
+import type { TlsSettings } from "../../net/tls_settings.ts";
 import { CheckTimes, NO_SLOT } from "./check_times.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
@@ -15,82 +17,62 @@ const TICK_MS = 100;
 /** Bytes of read and write buffers kept for reuse. */
 const MAX_IDLE_BUFFER_BYTES = 16 << 20;
 
-export type TcpServerSettings = Omit<ConnectionHost, "broker" | "pool" | "checkBy" | "connectionEnded">;
-
-/** What may change while connections are open. */
-export type ConnectionLimits = Pick<
-  ConnectionHost,
-  | "identifyLimits"
-  | "maxMsgSize"
-  | "maxBodySize"
-  | "maxMsgTimeoutMs"
-  | "maxReqTimeoutMs"
-  | "maxRdyCount"
-  | "maxChannelConsumers"
->;
-
-/** What may be renewed besides: the certificates of later handshakes. */
-export type Renewable = ConnectionLimits & Pick<ConnectionHost, "tls">;
+export interface TcpServerParts extends Omit<ConnectionHost, "pool" | "checkBy" | "connectionEnded"> {
+  /** Has one connection after the other look for defects of ours: see `Output.invariants()`. */
+  readonly checksInvariants?: boolean;
+}
 
 export class TcpServer {
-  readonly connections = new Set<Connection>();
-  /** Connections since the start. */
-  acceptedCount = 0;
-  readonly #host: ConnectionHost;
-  readonly #checkTimes = new CheckTimes<Connection>();
-  readonly #listener: Deno.Listener;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #closed = false;
   /** Resolves when accepting has ended: with null after `close()`, else with the failure. */
   readonly ended: Promise<Error | null>;
+  readonly #host: ConnectionHost;
+  readonly #checkTimes = new CheckTimes<Connection>();
+  readonly #listener: TcpListener<Connection>;
+  readonly #checksInvariants: boolean;
+  #unchecked: Connection[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(broker: Broker, listener: Deno.Listener, settings: TcpServerSettings) {
-    this.#listener = listener;
+  constructor(listener: Deno.Listener, parts: TcpServerParts) {
+    const { checksInvariants = false, ...shared } = parts;
+    this.#checksInvariants = checksInvariants;
     this.#host = {
-      ...settings,
-      broker,
+      ...shared,
       pool: new BufferPool(MAX_IDLE_BUFFER_BYTES),
       checkBy: (slot, timeMs) => this.#checkTimes.lower(slot, timeMs),
-      connectionEnded: (connection) => {
-        if (!this.connections.delete(connection)) return;
-        this.#checkTimes.remove(connection.checkSlot);
-        // It may still be in the middle of a command; its slot is another's from now on.
-        connection.checkSlot = NO_SLOT;
-      },
+      connectionEnded: (connection) => this.#forget(connection as Connection),
     };
-    this.ended = this.#accept();
+    this.#listener = new TcpListener(listener, (accepted) => this.#open(accepted), parts.logger);
+    this.ended = this.#listener.ended;
+  }
+
+  /** The open ones. */
+  get connections(): ReadonlySet<Connection> {
+    return this.#listener.connections;
+  }
+
+  /** Connections since the start. */
+  get acceptedCount(): number {
+    return this.#listener.acceptedCount;
   }
 
   /** The port that is listened on; -1 on a Unix socket. */
   get port(): number {
-    const { addr } = this.#listener;
-    return "port" in addr ? addr.port : -1;
+    return this.#listener.port;
   }
 
-  async #accept(): Promise<Error | null> {
-    while (!this.#closed) {
-      try {
-        this.#open(await this.#listener.accept());
-      } catch (cause) {
-        if (this.#closed) break;
-        // One connection may fail between its arrival and our accept, or descriptors may run out for a moment.
-        this.#host.logger.warn(`TCP: accept failed - ${(cause as Error).message}`);
-        if (cause instanceof Deno.errors.BadResource) return cause;
-        await new Promise((resolve) => setTimeout(resolve, TICK_MS));
-      }
-    }
-    return null;
-  }
-
-  #open(conn: Deno.Conn): void {
-    const address = remoteAddressOf(conn.remoteAddr);
-    if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
-    const connection = new Connection(this.#host, conn, address, remoteAddressOf(conn.localAddr));
-    this.connections.add(connection);
+  #open({ conn, remoteAddress, localAddress }: Accepted): Connection {
+    const connection = new Connection(this.#host, conn, remoteAddress, localAddress);
     connection.checkSlot = this.#checkTimes.add(connection);
-    this.acceptedCount++;
     connection.start();
     if (this.#timer === undefined) this.#schedule();
+    return connection;
+  }
+
+  #forget(connection: Connection): void {
+    if (!this.#listener.connections.delete(connection)) return;
+    this.#checkTimes.remove(connection.checkSlot);
+    // It may still be in the middle of a command; its slot is another's from now on.
+    connection.checkSlot = NO_SLOT;
   }
 
   #schedule(): void {
@@ -99,21 +81,26 @@ export class TcpServer {
 
   #tick(): void {
     this.#timer = undefined;
-    this.#host.broker.beginTurn();
-    const nowMs = performance.now();
-    this.#checkTimes.run(nowMs);
-    if (this.connections.size > 0 && !this.#closed) this.#schedule();
+    const { broker } = this.#host;
+    broker.beginTurn();
+    this.#checkTimes.run(broker.monotonicMs());
+    if (this.#checksInvariants) this.#checkNext();
+    if (this.connections.size > 0 && !this.#listener.isClosed) this.#schedule();
   }
 
-  /** Puts limits in force for commands at once, and for what clients negotiate with their next IDENTIFY. */
-  renew(settings: Renewable): void {
-    Object.assign(this.#host, settings);
+  /** Checks the invariants of the connection whose turn it is. @throws {Error} when one is broken */
+  #checkNext(): void {
+    if (this.#unchecked.length === 0) this.#unchecked = [...this.connections];
+    this.#unchecked.pop()?.output.invariants();
+  }
+
+  /** Takes the certificates for handshakes from now on. */
+  renewTls(tls: TlsSettings): void {
+    Object.assign(this.#host, { tls });
   }
 
   /** Stops accepting. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
     this.#listener.close();
   }
 
@@ -122,8 +109,9 @@ export class TcpServer {
     this.#host.pool.trim();
   }
 
-  /** Ends every connection. */
+  /** Accepts nothing more, and ends every connection. */
   endAll(): void {
+    this.close();
     clearTimeout(this.#timer);
     for (const connection of this.connections) connection.end("the broker stops");
   }

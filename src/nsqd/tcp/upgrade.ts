@@ -4,6 +4,8 @@
  * The answer to IDENTIFY leaves on the old stream; each change is then confirmed with an OK on the new one. The
  * client waits for each, so nothing else is sent or run meanwhile. Bytes that came behind IDENTIFY belong to the
  * new stream: what is smuggled in before a handshake is never run as a command.
+ *
+ * Tested in test/wire/upgrade_test.ts and test/wire/upgrade_errors_test.ts.
  */
 import type { IdentifySettings } from "../../protocol/identify.ts";
 import { DeflateTransport } from "../../transport/deflate_transport.ts";
@@ -11,13 +13,13 @@ import { SnappyTransport } from "../../transport/snappy_transport.ts";
 import { HANDSHAKE_MS, TlsHandshake, type TlsSession } from "../../transport/tls_transport.ts";
 import { PrefixedTransport, type Transport } from "../../transport/transport.ts";
 import type { TlsSettings } from "../../net/tls_settings.ts";
+import type { Input } from "./input.ts";
+import type { Output } from "./output.ts";
 
 /** The connection, as far as it is needed here. */
 export interface UpgradeOwner {
-  /** Resolves when all that was staged is written. */
-  written(): Promise<void>;
-  /** Takes what was read of the old stream and not run. */
-  takeUnread(): Uint8Array;
+  readonly input: Pick<Input, "takeUnread">;
+  readonly output: Pick<Output, "written">;
   /** A TLS handshake begins: the connection ends unless it is done in so many ms. */
   endsWithin(limitMs: number): void;
   /** What is staged from now on goes through `transport`; stages an OK. */
@@ -63,8 +65,8 @@ export class Upgrade {
 
   async #run(from: Upgrades, to: WantedUpgrades, tls: TlsSettings | null): Promise<void> {
     const owner = this.#owner;
-    await owner.written();
-    const unread = owner.takeUnread();
+    await owner.output.written();
+    const unread = owner.input.takeUnread();
     if (unread.length > 0) this.#transport = new PrefixedTransport(this.#transport, unread);
     if (to.tlsV1 && !from.tlsV1) {
       owner.endsWithin(HANDSHAKE_MS);
@@ -73,7 +75,7 @@ export class Upgrade {
       this.#handshake = null;
       this.#transport = session.transport;
       owner.changeTransport(this.#transport, session);
-      await owner.written();
+      await owner.output.written();
     }
     if (to.snappy && !from.snappy) this.#compress(new SnappyTransport(this.#transport));
     if (to.deflate && !from.deflate) this.#compress(new DeflateTransport(this.#transport, to.deflateLevel));

@@ -1,4 +1,8 @@
-/** Certificates that were renewed on the disk: read again while nsqd runs. */
+/**
+ * Certificates that were renewed on the disk: read again while nsqd runs.
+ *
+ * Tested in test/nsqd/reload_test.ts.
+ */
 import type { Logger } from "../../log/logger.ts";
 import { StartupError } from "../../log/startup_error.ts";
 import type { NsqdOptions } from "../../options/nsqd_options.ts";
