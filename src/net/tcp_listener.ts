@@ -1,5 +1,5 @@
 /**
- * Accepts the connections of a TCP protocol, and knows those that are open.
+ * Accepts the connections of a protocol, over TCP or a Unix socket, and knows those that are open.
  *
  * Accepting goes on whatever happens to one connection, and when descriptors are used up for a while; only a
  * listener that the system took away ends it.
@@ -27,22 +27,28 @@ export class TcpListener<C> {
 
   readonly #listener: Deno.Listener;
   readonly #logger: Logger;
+  readonly #name: string;
   readonly #failures: AcceptFailures;
   readonly #open: (accepted: Accepted) => C;
   readonly #closing = Promise.withResolvers<void>();
   #isClosed = false;
 
-  /** @param open takes a connection over; `connections` has what it returns, until its owner deletes it there */
+  /**
+   * @param open takes a connection over; `connections` has what it returns, until its owner deletes it there
+   * @param name leads the lines of the log
+   */
   constructor(
     listener: Deno.Listener,
     open: (accepted: Accepted) => C,
     logger: Logger,
+    name = "TCP",
     clock: Clock = systemClock,
   ) {
     this.#listener = listener;
     this.#open = open;
     this.#logger = logger;
-    this.#failures = new AcceptFailures(logger, "TCP", clock);
+    this.#name = name;
+    this.#failures = new AcceptFailures(logger, name, clock);
     this.ended = this.#accept();
   }
 
@@ -89,7 +95,7 @@ export class TcpListener<C> {
       this.connections.add(this.#open({ conn, remoteAddress, localAddress }));
     } catch (cause) {
       // It may be gone before it was looked at.
-      this.#logger.warn(`TCP: a connection was lost - ${(cause as Error).message}`);
+      this.#logger.warn(`${this.#name}: a connection was lost - ${(cause as Error).message}`);
       conn.close();
     }
   }
