@@ -67,8 +67,6 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
   messageCount = 0;
   readonly ready = new ReadyConsumers();
 
-  /** Set while the channel is in the turn's list. */
-  inTurn = false;
   /** Set while the channel is in the list of those that have something due. */
   isTimed = false;
   readonly #delivery: Delivery;

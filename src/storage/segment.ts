@@ -17,9 +17,14 @@
  * Cost: append is one copy of the body and nine stores; everything else is arithmetic.
  */
 import {
+  ATTEMPTS_OFFSET,
+  FRAME_TYPE_MESSAGE,
+  FRAME_TYPE_OFFSET,
   HEX_WORDS,
+  ID_OFFSET,
   idHighWord,
   RECORD_OVERHEAD,
+  RECORD_SIZE_OVERHEAD,
   TIMESTAMP_OFFSET,
   writeRecordHead,
 } from "../protocol/message.ts";
@@ -175,7 +180,17 @@ export class Segment {
       const bodyBytes = fromView.getInt32(at);
       const end = used + RECORD_OVERHEAD + bodyBytes;
       if (end > capacity) break;
-      writeRecordHead(view, used, bodyBytes, timeHigh, timeLow, word0, word1, seq >>> 0);
+      // As `writeRecordHead` does; a call of it costs as much as a fifteenth of a message's way through the broker.
+      const low = seq >>> 0;
+      view.setUint32(used, bodyBytes + RECORD_SIZE_OVERHEAD);
+      view.setUint32(used + FRAME_TYPE_OFFSET, FRAME_TYPE_MESSAGE);
+      view.setUint32(used + TIMESTAMP_OFFSET, timeHigh);
+      view.setUint32(used + TIMESTAMP_OFFSET + 4, timeLow);
+      view.setUint16(used + ATTEMPTS_OFFSET, 1);
+      view.setUint32(used + ID_OFFSET, word0);
+      view.setUint32(used + ID_OFFSET + 4, word1);
+      view.setUint32(used + ID_OFFSET + 8, HEX_WORDS[low >>> 16]);
+      view.setUint32(used + ID_OFFSET + 12, HEX_WORDS[low & 0xffff]);
       copyBody(to, used + RECORD_OVERHEAD, from, fromView, at + 4, bodyBytes);
       at += 4 + bodyBytes;
       used = end;

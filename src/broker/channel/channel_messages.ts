@@ -51,6 +51,9 @@ export abstract class ChannelMessages {
   requeueCount = 0;
   timeoutCount = 0;
 
+  /** Set while the channel is in the turn's list: `wake` would change nothing. */
+  inTurn = false;
+
   constructor(log: TopicLog, durable: boolean, latency: LatencyWindow | null) {
     this.log = log;
     this.durable = durable;
