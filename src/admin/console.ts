@@ -64,9 +64,9 @@ export const historyMetrics = [
 
 export type HistoryMetric = typeof historyMetrics[number];
 
-/** Figures over time, one point for each step; null where nothing is known. */
+/** Figures over time, one point for each poll or step; null where nothing is known. */
 export interface HistorySeries {
-  /** Unix seconds of each point, rising; steps are all the same: 1, 10 or 60 s. */
+  /** Unix seconds of each point, rising. Where nothing was asked for long there is one point of nulls. */
   readonly t: readonly number[];
   readonly values: Readonly<Record<HistoryMetric, readonly (number | null)[]>>;
 }

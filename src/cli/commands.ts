@@ -43,6 +43,12 @@ export const commands: readonly Command[] = [
     load: () => import("./lookupd.ts"),
   },
   {
+    name: "admin",
+    aliases: ["nsqadmin"],
+    summary: "Console: topics, channels, consumers and nodes in a browser",
+    load: () => import("./admin.ts"),
+  },
+  {
     name: "doctor",
     aliases: [],
     summary: "Checks that the nodes that lookupds hand out can be reached from here",

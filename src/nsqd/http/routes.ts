@@ -116,8 +116,10 @@ function nanoseconds(ms: number): number {
 }
 
 function metrics(dependencies: NsqdHttpDependencies, query: Query): Promise<Response> {
-  const includeClients = booleanParameter(query, "include_clients", false, dependencies.logger);
-  return metricsResponse(dependencies, includeClients);
+  return metricsResponse(dependencies, {
+    includeTopics: booleanParameter(query, "include_topics", true, dependencies.logger),
+    includeClients: booleanParameter(query, "include_clients", false, dependencies.logger),
+  });
 }
 
 function stats(dependencies: NsqdHttpDependencies, query: Query): BrokerStats | string {

@@ -35,10 +35,21 @@ const PAUSE_MS = 1;
 const LISTED_TOPICS = 500;
 const NS_PER_SECOND = 1e9;
 
-/** Answers a scrape; clients are left out unless `includeClients`, because there may be many and they come and go. */
-export async function metricsResponse(sources: MetricsSources, includeClients: boolean): Promise<Response> {
+/** What a scrape is to hold beside what is measured of the node as a whole. */
+export interface MetricsSelection {
+  /** Topics and channels, one by one. */
+  readonly includeTopics: boolean;
+  /** There may be many, and they come and go. */
+  readonly includeClients: boolean;
+}
+
+/** Answers a scrape. */
+export async function metricsResponse(
+  sources: MetricsSources,
+  { includeTopics, includeClients }: MetricsSelection,
+): Promise<Response> {
   const headers = { "Content-Type": METRICS_TYPE };
-  const rows = await listRows(sources.broker);
+  const rows = includeTopics ? await listRows(sources.broker) : { topics: [], channels: [] };
   const parts = metricsParts(sources, rows, includeClients), first = parts.next().value ?? "";
   // Only the last part is short.
   return new Response(first.length < PART_LENGTH ? first : streamOf(first, parts), { headers });
@@ -64,7 +75,7 @@ function* metricsParts(
   includeClients: boolean,
 ): Generator<string, void> {
   const to = new MetricsWriter("nsq_");
-  writeBroker(to, sources, topics.length, channels.length);
+  writeBroker(to, sources);
   writeLog(to, sources);
   sources.monitor.write(to);
   yield* writeRows(to, TOPIC_FAMILIES, topics);
@@ -74,13 +85,15 @@ function* metricsParts(
   yield to.take();
 }
 
-function writeBroker(to: MetricsWriter, sources: MetricsSources, topics: number, channels: number): void {
+function writeBroker(to: MetricsWriter, sources: MetricsSources): void {
   const { broker, server } = sources, { committer } = broker;
+  let channelCount = 0;
+  for (const topic of broker.topics.values()) channelCount += topic.channels.size;
   const { deno, v8 } = Deno.version;
   to.gauge("build_info", "Version of this nsqd", 1, labelsText({ version, deno, v8 }));
   to.gauge("healthy", "1 when messages can be kept, else 0", sources.health() === null ? 1 : 0);
-  to.gauge("topics", "Topics", topics);
-  to.gauge("channels", "Channels of all topics", channels);
+  to.gauge("topics", "Topics", broker.topics.size);
+  to.gauge("channels", "Channels of all topics", channelCount);
   to.gauge("tcp_connections", "Open TCP connections", server.connections.size);
   to.counter("tcp_connections_total", "TCP connections accepted", server.acceptedCount);
   to.histogram(
