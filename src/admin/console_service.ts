@@ -2,7 +2,7 @@
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import type { Clock } from "../clock/clock.ts";
 import { targetOf } from "../http/request_target.ts";
-import { remoteAddressOf } from "../http/request_log.ts";
+import { remoteAddressOf } from "../net/address.ts";
 import type { Access } from "./access/access.ts";
 import { type Actions, checkNames } from "./actions/actions.ts";
 import type { AuditLog } from "./actions/audit_log.ts";
