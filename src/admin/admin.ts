@@ -98,7 +98,7 @@ export async function runAdmin(
   const keeper = options.dataPath === ""
     ? null
     : new HistoryKeeper(`${options.dataPath}/nsqadmin_history.bin`, history, logger);
-  await keeper?.start();
+  await keeper?.read();
   const silent = upstream.silently();
   const poller = new Poller(
     {
@@ -171,6 +171,7 @@ export async function runAdmin(
   const server = serve(listenAddress, app);
   address = server.address;
   logger.info(`HTTP: listening on ${server.address}`);
+  keeper?.start();
   poller.start();
 
   let exit: (code: number) => void = () => {};

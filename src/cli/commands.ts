@@ -27,7 +27,7 @@ export const commands: readonly Command[] = [
   {
     name: "standalone",
     aliases: [],
-    summary: "Broker and discovery in one process, for development and small installations",
+    summary: "Broker, discovery and console in one process, for development and small installations",
     load: () => import("./standalone.ts"),
   },
   {

@@ -1,8 +1,14 @@
-/** The subcommand `standalone`: nsqd and lookupd in one process, for development and small installations. */
+/**
+ * The subcommand `standalone`: nsqd, lookupd and the console in one process, for development and small
+ * installations.
+ */
 import type { Logger } from "../log/logger.ts";
 import { formatAddress, parseAddress } from "../net/address.ts";
 import type { LookupdOptions } from "../options/lookupd_options.ts";
+import { type AdminOptions, adminOptions } from "../options/admin_options.ts";
+import { defaultsOf } from "../options/option.ts";
 import {
+  adminLogPrefix,
   lookupdLogPrefix,
   type StandaloneOptions,
   standaloneOptions,
@@ -15,7 +21,7 @@ export const options = standaloneOptions;
 
 const program = {
   name: "nsq standalone",
-  summary: "nsqd and lookupd in one process, on one data path",
+  summary: "nsqd, lookupd and the console in one process, on one data path",
   versionText: buildInfo("nsq standalone"),
 };
 
@@ -36,13 +42,20 @@ async function checkStandalone(options: StandaloneOptions): Promise<string[]> {
   if (options.lookupdListenHttpAddress !== "") {
     listeners.push({ flag: "lookupd-listen-http-address", address: options.lookupdListenHttpAddress });
   }
-  return checkNsqdOptions(options, listeners);
+  if (options.adminListenHttpAddress === "") return checkNsqdOptions(options, listeners);
+  listeners.push({ flag: "admin-listen-http-address", address: options.adminListenHttpAddress });
+  const { faultsOf } = await import("../admin/options_meaning.ts");
+  const lookupdAddress = reachable(options.lookupdListenHttpAddress || "127.0.0.1:0");
+  return [
+    ...await checkNsqdOptions(options, listeners),
+    ...await faultsOf(adminOptionsOf(options, lookupdAddress)),
+  ];
 }
 
 /**
- * Starts lookupd, then nsqd, which registers with it.
+ * Starts lookupd, then nsqd, which registers with it, then the console, which asks it.
  *
- * @throws {StartupError} when either cannot start; then neither serves any more
+ * @throws {StartupError} when one of them cannot start; then none serves any more
  */
 async function startStandalone(options: StandaloneOptions, logger: Logger): Promise<StandaloneService> {
   const [{ runLookupd }, { runNsqd }] = await Promise.all([
@@ -54,8 +67,10 @@ async function startStandalone(options: StandaloneOptions, logger: Logger): Prom
     ...of,
     lookupdTcpAddress: [reachable(lookupd.tcpAddress), ...of.lookupdTcpAddress],
   });
+  const started: Service[] = [lookupd];
   try {
     const nsqd = await runNsqd(nsqdOptionsOf(options), logger);
+    started.unshift(nsqd);
     const listenHost = hostOf(nsqd.tcpAddress);
     if (options.broadcastAddress.every(isLoopback) && listenHost !== "" && !isLoopback(listenHost)) {
       logger.info(
@@ -63,15 +78,45 @@ async function startStandalone(options: StandaloneOptions, logger: Logger): Prom
           "start with --broadcast-address=<name or address of this machine>",
       );
     }
+    const admin = await startConsole(options, reachable(lookupd.httpAddress), logger);
+    if (admin !== null) started.unshift(admin);
     const reload = (next: StandaloneOptions) => {
       nsqd.reload(nsqdOptionsOf(next));
       lookupd.reload(lookupdOptionsOf(next));
+      admin?.reload(adminOptionsOf(next, reachable(lookupd.httpAddress)));
     };
-    return { ...together(nsqd, lookupd), reload };
+    return { ...together(started), reload };
   } catch (cause) {
-    await lookupd.stop();
+    for (const service of started) await service.stop();
     throw cause;
   }
+}
+
+/** Null where none is wanted. */
+async function startConsole(options: StandaloneOptions, lookupdHttpAddress: string, logger: Logger) {
+  if (options.adminListenHttpAddress === "") return null;
+  const { runAdmin } = await import("../admin/admin.ts");
+  return await runAdmin(adminOptionsOf(options, lookupdHttpAddress), logger.sibling(adminLogPrefix));
+}
+
+function adminOptionsOf(options: StandaloneOptions, lookupdHttpAddress: string): AdminOptions {
+  return {
+    ...defaultsOf(adminOptions),
+    dataPath: options.dataPath === "" ? "." : options.dataPath,
+    logLevel: options.logLevel,
+    httpAddress: options.adminListenHttpAddress,
+    lookupdHttpAddress: [lookupdHttpAddress],
+    basePath: options.basePath,
+    adminEnvironment: options.adminEnvironment,
+    open: options.open,
+    usersFile: options.usersFile,
+    sessionLifetime: options.sessionLifetime,
+    auditLog: options.auditLog,
+    aclHttpHeader: options.aclHttpHeader,
+    adminUser: options.adminUser,
+    historyLimit: options.historyLimit,
+    historyInterval: options.historyInterval,
+  };
 }
 
 /** @throws {StartupError} when the address of the HTTP API has an impossible port */
@@ -110,15 +155,15 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
-/** One service of two: nsqd leaves first, so that it can still sign off, and takes lookupd with it. */
-function together(nsqd: Service, lookupd: Service): Service {
+/** One service of several, which stop in this order; one that ends takes the others with it. */
+function together(services: readonly Service[]): Service {
   const stop = async (force?: boolean) => {
-    await nsqd.stop(force);
-    await lookupd.stop(force);
+    for (const service of services) await service.stop(force);
   };
-  const done = Promise.race([nsqd.done, lookupd.done]).then(async () => {
+  const all = services.map(({ done }) => done);
+  const done = Promise.race(all).then(async () => {
     await stop();
-    return Math.max(await nsqd.done, await lookupd.done);
+    return Math.max(...await Promise.all(all));
   });
   return { stop, done };
 }

@@ -64,6 +64,7 @@ export const adminOptions = [
     group: "Nodes",
     kind: "string list",
     default: [],
+    reloadable: true,
     help: "host:port of the HTTP API of a lookupd that knows the nodes",
   },
   {
@@ -72,6 +73,7 @@ export const adminOptions = [
     group: "Nodes",
     kind: "string list",
     default: [],
+    reloadable: true,
     help: "host:port of the HTTP API of an nsqd, where there is no lookupd",
   },
   {
@@ -142,7 +144,7 @@ export const adminOptions = [
     group: "Access",
     kind: "duration",
     default: 12 * HOUR_MS,
-    min: MINUTE_MS,
+    min: SECOND_MS,
     help: "Time after its last request for which somebody stays logged in",
   },
   {

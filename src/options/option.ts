@@ -160,3 +160,9 @@ export function defaultOf(option: Option, machine: Machine): OptionValue {
   const value = typeof option.default === "function" ? option.default(machine) : option.default;
   return typeof value === "object" ? [...value] as string[] | number[] : value;
 }
+
+/** The options of `table` when nothing is said about any of them. */
+export function defaultsOf<T extends OptionTable>(table: T, machine: Machine = thisMachine): OptionValues<T> {
+  const entries = table.map((option) => [propertyName(option.name), defaultOf(option, machine)]);
+  return Object.fromEntries(entries) as OptionValues<T>;
+}

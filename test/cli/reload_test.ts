@@ -7,7 +7,13 @@ import { pemPath } from "../wire/upgrade_client.ts";
 const LISTENERS: Readonly<Record<string, readonly string[]>> = {
   nsqd: ["tcp-address", "http-address"],
   lookupd: ["tcp-address", "http-address"],
-  standalone: ["tcp-address", "http-address", "lookupd-listen-tcp-address", "lookupd-listen-http-address"],
+  standalone: [
+    "tcp-address",
+    "http-address",
+    "lookupd-listen-tcp-address",
+    "lookupd-listen-http-address",
+    "admin-listen-http-address",
+  ],
 };
 
 /** Starts `command` with a config file of `text`; `write` replaces it and has it loaded again. */
@@ -85,7 +91,7 @@ Deno.test({
       const addresses = await configOf(program, "nsqlookupd_tcp_addresses");
       assert.deepEqual(JSON.parse(addresses), [own, "127.0.0.1:9"]);
       const changes = texts(program).filter((text) => text === "INFO: log_level is debug now, was info");
-      assert.equal(changes.length, 2, "nsqd and lookupd have a log level each");
+      assert.equal(changes.length, 3, "nsqd, lookupd and the console have a log level each");
       assert.equal(await program.stop(), 0);
     });
   },

@@ -1,4 +1,4 @@
-/** `standalone` as a user runs it: one process that serves both, on one data path, with one stop. */
+/** `standalone` as a user runs it: one process that serves all three, on one data path, with one stop. */
 import assert from "node:assert/strict";
 import nsq from "nsqjs";
 import { ProgramProcess, until } from "../support/program_process.ts";
@@ -21,9 +21,13 @@ function start(dataPath: string, ...flags: string[]): Promise<ProgramProcess> {
     command: "standalone",
     flags: [
       `--data-path=${dataPath}`,
-      ...["tcp-address", "http-address", "lookupd-listen-tcp-address", "lookupd-listen-http-address"].map(
-        (name) => `--${name}=${ANY_PORT}`,
-      ),
+      ...[
+        "tcp-address",
+        "http-address",
+        "lookupd-listen-tcp-address",
+        "lookupd-listen-http-address",
+        "admin-listen-http-address",
+      ].map((name) => `--${name}=${ANY_PORT}`),
       ...flags,
     ],
   });
@@ -113,7 +117,7 @@ Deno.test("standalone knows its topics after kill -9, from the snapshot in the s
   });
 });
 
-Deno.test("standalone exits with 1 and one FATAL line when either half cannot start", async () => {
+Deno.test("standalone exits with 1 and one FATAL line when one of its parts cannot start", async () => {
   await withDataPath(async (dataPath) => {
     await using running = await start(dataPath);
     const taken = [
@@ -121,6 +125,7 @@ Deno.test("standalone exits with 1 and one FATAL line when either half cannot st
       `--tcp-address=${running.address("nsqd", "TCP")}`,
       `--lookupd-listen-tcp-address=${running.address("nsqlookupd", "TCP")}`,
       `--lookupd-listen-http-address=${running.address("nsqlookupd", "HTTP")}`,
+      `--admin-listen-http-address=${running.address("nsqadmin", "HTTP")}`,
     ];
     for (const flag of taken) {
       await withDataPath((free) =>
@@ -132,5 +137,18 @@ Deno.test("standalone exits with 1 and one FATAL line when either half cannot st
       );
     }
     await assert.rejects(start(dataPath), /exited with 1: [^]*FATAL: .*in use by another instance/);
+  });
+});
+
+Deno.test("the console of standalone knows its topics, and stops with it", async () => {
+  await withDataPath(async (dataPath) => {
+    await using program = await start(dataPath);
+    await publish(program, "one");
+    const topics = async () => {
+      const response = await fetch(`http://${program.address("nsqadmin", "HTTP")}/api/topics`);
+      return (await response.json()).topics;
+    };
+    await until("the console lists it", async () => (await topics())?.includes("orders") === true);
+    assert.equal(await program.stop(), 0);
   });
 });

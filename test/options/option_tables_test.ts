@@ -1,5 +1,6 @@
 /** What must hold for each entry of each option table. */
 import assert from "node:assert/strict";
+import { adminOptions } from "../../src/options/admin_options.ts";
 import { parseArgs } from "../../src/options/args.ts";
 import { formatHelp } from "../../src/options/help.ts";
 import { lookupdOptions } from "../../src/options/lookupd_options.ts";
@@ -8,6 +9,7 @@ import { nsqdOptions } from "../../src/options/nsqd_options.ts";
 import {
   configKeyOf,
   defaultOf,
+  defaultsOf,
   findByConfigKey,
   type Machine,
   type Option,
@@ -20,6 +22,7 @@ import { standaloneOptions } from "../../src/options/standalone_options.ts";
 const tables: Record<string, OptionTable> = {
   nsqd: nsqdOptions,
   nsqlookupd: lookupdOptions,
+  nsqadmin: adminOptions,
   standalone: standaloneOptions,
 };
 const machine: Machine = { hostname: () => "vm", memoryBytes: () => 2 ** 33 };
@@ -140,7 +143,7 @@ Deno.test("the default of mem-limit is a sixteenth of the memory, within its bou
   }
 });
 
-Deno.test("the options of standalone are those of nsqd and lookupd, but for the announced host", () => {
+Deno.test("the options of standalone are those of nsqd and lookupd but for the announced host, and of the console", () => {
   const byName = new Map<string, Option>(standaloneOptions.map((option) => [option.name, option]));
   for (const option of nsqdOptions) {
     if (option.name !== "broadcast-address") assert.equal(byName.get(option.name), option);
@@ -153,4 +156,7 @@ Deno.test("the options of standalone are those of nsqd and lookupd, but for the 
   const listensAt = (name: string) => defaultOf(byName.get(name)!, machine);
   assert.equal(listensAt("lookupd-listen-tcp-address"), "0.0.0.0:4160");
   assert.equal(listensAt("lookupd-listen-http-address"), "0.0.0.0:4161");
+  assert.equal(listensAt("admin-listen-http-address"), "0.0.0.0:4171");
+  const { adminUser, historyLimit } = defaultsOf(standaloneOptions, machine);
+  assert.deepEqual([adminUser, historyLimit], [[], 64 << 20]);
 });

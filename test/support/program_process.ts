@@ -6,7 +6,7 @@ const STOP_LIMIT_MS = 20_000;
 const MAX_LOG_LENGTH = 1 << 18;
 
 export interface ProgramSettings {
-  /** `nsqd`, `lookupd` or `standalone`. */
+  /** `nsqd`, `lookupd`, `admin` or `standalone`. */
   command: string;
   flags: readonly string[];
   /** The network namespace in which it runs instead of this one. */
@@ -49,7 +49,7 @@ export class ProgramProcess implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     const program = new ProgramProcess(child);
-    const listenerCount = command === "standalone" ? 4 : 2;
+    const listenerCount = { standalone: 5, admin: 1 }[command] ?? 2;
     const isListening = new Promise<boolean>((resolve) => {
       program.#onListening = () => {
         if (program.#addresses.size === listenerCount) resolve(true);

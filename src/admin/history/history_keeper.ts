@@ -18,10 +18,13 @@ export class HistoryKeeper {
     this.#logger = logger;
   }
 
-  /** Takes over what the file holds, and goes on from there. */
-  async start(): Promise<void> {
+  /** Takes over what the file holds. */
+  async read(): Promise<void> {
     const stored = await readHistory(this.#path, this.#logger);
     if (stored !== null) this.#history.restore(stored);
+  }
+
+  start(): void {
     this.#timer = setInterval(() => this.write(), INTERVAL_MS);
   }
 
