@@ -7,7 +7,7 @@ import { findRestartOptions } from "../options/live_options.ts";
 import { type Examined, examineOptions, type Exit, type Program, settle } from "../options/merge.ts";
 import { configKeyOf, type OptionTable, type OptionValues } from "../options/option.ts";
 import { ServiceManager } from "../net/service_manager.ts";
-import { holdHangups, runUntilStopped, type Service } from "./signals.ts";
+import { holdHangups, ignoreSignals, runUntilStopped, type Service } from "./signals.ts";
 
 /** A server as a subcommand runs it. */
 export interface Server<T extends OptionTable> {
@@ -51,6 +51,7 @@ export async function runService<T extends OptionTable>(
   const resolved = settle(found, program);
   if (resolved.kind === "exit") return showExit(resolved, fatalLogger);
   for (const warning of resolved.warnings) logger.warn(warning);
+  ignoreSignals();
   const isReloadable = config !== "" || server.hasFilesToReload?.(resolved.values) === true;
   const letHangupsGo = isReloadable ? holdHangups() : undefined;
   try {

@@ -24,41 +24,91 @@ export interface SignalHandlers {
 export interface SignalSource {
   /** Calls the handlers until the returned function is called. */
   listen(handlers: SignalHandlers): () => void;
+  /** Keeps SIGHUP from ending the process until the returned function is called. */
+  ignoreHangups(): () => void;
 }
+
+const IS_WINDOWS = Deno.build.os === "windows";
 
 /**
  * The signals of this process: SIGINT and SIGTERM stop it, SIGHUP reloads. Where there is nothing to reload SIGHUP
- * keeps its default, which ends the process: listening to it would undo `nohup`. SIGUSR1 is ignored, as by the
- * original, since scripts send it.
+ * keeps its default, which ends the process.
  */
 export const processSignals: SignalSource = {
   listen({ stop, reload }) {
-    const isWindows = Deno.build.os === "windows";
-    const signals: Deno.Signal[] = ["SIGINT", isWindows ? "SIGBREAK" : "SIGTERM"];
     const stopOnce = withoutEchoes(stop);
-    const listeners = signals.map((signal) => ({ signal, listener: () => stopOnce(signal) }));
-    if (!isWindows) listeners.push({ signal: "SIGUSR1", listener: () => {} });
-    if (!isWindows && reload !== undefined) listeners.push({ signal: "SIGHUP", listener: reload });
-    for (const { signal, listener } of listeners) Deno.addSignalListener(signal, listener);
-    return () => {
-      for (const { signal, listener } of listeners) Deno.removeSignalListener(signal, listener);
-    };
+    const signals: Deno.Signal[] = ["SIGINT", IS_WINDOWS ? "SIGBREAK" : "SIGTERM"];
+    const unlisten = signals.map((signal) => listenTo(signal, () => stopOnce(signal)));
+    if (!IS_WINDOWS && reload !== undefined) unlisten.push(listenTo("SIGHUP", reload));
+    return () => unlisten.forEach((each) => each());
   },
+  ignoreHangups: () => IS_WINDOWS ? () => {} : listenTo("SIGHUP", () => {}),
 };
+
+function listenTo(signal: Deno.Signal, listener: () => void): () => void {
+  Deno.addSignalListener(signal, listener);
+  return () => Deno.removeSignalListener(signal, listener);
+}
+
+/**
+ * Signals that end a process which does not ask for them, and that Go nsqd ignores, as every Go program does.
+ * Scripts, terminals and limits send them. A write beyond `ulimit -f` then fails with an error, in place of SIGXFSZ.
+ */
+const HARMLESS: readonly Deno.Signal[] = [
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGALRM",
+  "SIGVTALRM",
+  "SIGPROF",
+  "SIGIO",
+  "SIGPWR",
+  "SIGXCPU",
+  "SIGXFSZ",
+];
+
+/**
+ * Has harmless signals ignored, and SIGHUP too when whoever started this process had it ignored, as `nohup` does:
+ * to listen to it, as for reloading, would end that.
+ *
+ * @returns the function that undoes it
+ */
+export function ignoreSignals(): () => void {
+  if (IS_WINDOWS) return () => {};
+  const signals = isHangupIgnored() ? [...HARMLESS, "SIGHUP" as const] : HARMLESS;
+  const unlisten = signals.flatMap((signal) => {
+    try {
+      return [listenTo(signal, () => {})];
+    } catch {
+      // Not every system has all of them.
+      return [];
+    }
+  });
+  return () => unlisten.forEach((each) => each());
+}
+
+/** Whether this process was started with SIGHUP ignored; before anything listens to it. False where nobody can tell. */
+function isHangupIgnored(): boolean {
+  try {
+    const status = Deno.readTextFileSync("/proc/self/status");
+    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status);
+    return ignored !== null && (BigInt(`0x${ignored[1]}`) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+}
 
 /**
  * Keeps SIGHUP from ending a process that is still starting. The returned function lets go of it, and says whether
  * one came meanwhile.
  */
 export function holdHangups(): () => boolean {
-  if (Deno.build.os === "windows") return () => false;
+  if (IS_WINDOWS) return () => false;
   let hasCome = false;
-  const note = () => {
+  const unlisten = listenTo("SIGHUP", () => {
     hasCome = true;
-  };
-  Deno.addSignalListener("SIGHUP", note);
+  });
   return () => {
-    Deno.removeSignalListener("SIGHUP", note);
+    unlisten();
     return hasCome;
   };
 }
@@ -97,8 +147,10 @@ export function runUntilStopped(
 ): Promise<number> {
   return new Promise((resolve) => {
     let signalCount = 0;
+    let letHangups = () => {};
     const finish = (code: number) => {
       unlisten();
+      letHangups();
       resolve(code);
     };
     const failTo = (action: string) => (cause: unknown) => {
@@ -111,6 +163,8 @@ export function runUntilStopped(
     const stop = (signal: string) => {
       signalCount++;
       if (signalCount === 1) {
+        // A terminal that closes meanwhile is not to cut it short.
+        letHangups = signals.ignoreHangups();
         logger.info(`${signal}: stopping`);
         service.stop().catch(failTo("stop"));
       } else if (signalCount === 2) {

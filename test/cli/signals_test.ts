@@ -7,14 +7,21 @@ import {
   withoutEchoes,
 } from "../../src/cli/signals.ts";
 import { Logger } from "../../src/log/logger.ts";
+import { ProgramProcess } from "../support/program_process.ts";
 
 /** Signals that the test sends. */
 class FakeSignals implements SignalSource {
+  ignoresHangups = false;
   #handlers: SignalHandlers | null = null;
 
   listen(handlers: SignalHandlers): () => void {
     this.#handlers = handlers;
     return () => this.#handlers = null;
+  }
+
+  ignoreHangups(): () => void {
+    this.ignoresHangups = true;
+    return () => this.ignoresHangups = false;
   }
 
   get isListening(): boolean {
@@ -130,6 +137,101 @@ Deno.test("runUntilStopped() leaves SIGHUP to the system when there is nothing t
   assert.equal(signals.listensForReload, false);
   service.end(0);
   assert.equal(await exitCode, 0);
+});
+
+Deno.test("runUntilStopped() ignores SIGHUP while it stops, also with nothing to reload", async () => {
+  const { service, signals, exitCode } = setUp();
+  assert.ok(!signals.ignoresHangups);
+  signals.send("SIGTERM");
+  assert.ok(signals.ignoresHangups);
+  service.end(0);
+  await exitCode;
+  assert.ok(!signals.ignoresHangups);
+});
+
+/** Signals that Go nsqd survives. */
+const HARMLESS: Deno.Signal[] = [
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGALRM",
+  "SIGVTALRM",
+  "SIGPROF",
+  "SIGIO",
+  "SIGPWR",
+  "SIGXCPU",
+  "SIGXFSZ",
+];
+
+/** Flags of a server on free ports, on a data path of its own that is removed at the end. */
+class Place implements Disposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "nsq-test-" });
+  readonly flags = ["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0", `--data-path=${this.path}`];
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+const isLinux = Deno.build.os === "linux";
+
+for (const command of ["nsqd", "lookupd"]) {
+  Deno.test({
+    name: `${command} goes on after the signals that Go programs ignore, and ends at SIGHUP`,
+    ignore: !isLinux,
+    async fn() {
+      using place = new Place();
+      await using program = await ProgramProcess.start({ command, flags: place.flags });
+      for (const signal of HARMLESS) program.signal(signal);
+      const name = command === "nsqd" ? "nsqd" : "nsqlookupd";
+      const answer = await fetch(`http://${program.address(name, "HTTP")}/ping`);
+      assert.equal(await answer.text(), "OK");
+      program.signal("SIGHUP");
+      assert.equal(await program.ended(), 129);
+    },
+  });
+
+  Deno.test({
+    name: `${command} that was started with nohup goes on when its terminal closes`,
+    ignore: !isLinux,
+    async fn() {
+      using place = new Place();
+      const executable = ["nohup", Deno.execPath(), "run", "--no-prompt", "-A", "main.ts"];
+      await using program = await ProgramProcess.start({ command, flags: place.flags, executable });
+      program.signal("SIGHUP");
+      const name = command === "nsqd" ? "nsqd" : "nsqlookupd";
+      const answer = await fetch(`http://${program.address(name, "HTTP")}/ping`);
+      assert.equal(await answer.text(), "OK");
+      assert.equal(await program.stop(), 0);
+    },
+  });
+}
+
+Deno.test({
+  name: "nsqd answers an error when a file may not get larger, and goes on",
+  ignore: !isLinux,
+  async fn() {
+    using place = new Place();
+    const limited = [
+      "sh",
+      "-c",
+      `ulimit -f 16384; exec "$0" run --no-prompt -A main.ts "$@"`,
+      Deno.execPath(),
+    ];
+    await using program = await ProgramProcess.start({
+      command: "nsqd",
+      flags: place.flags,
+      executable: limited,
+    });
+    const url = `http://${program.address("nsqd", "HTTP")}`, body = new Uint8Array(1 << 20);
+    let refused = 0;
+    for (let i = 0; i < 20; i++) {
+      const answer = await fetch(`${url}/pub?topic=t`, { method: "POST", body });
+      await answer.body?.cancel();
+      if (answer.status !== 200) refused++;
+    }
+    assert.ok(refused > 0, "nothing was refused");
+    assert.match(await (await fetch(`${url}/ping`)).text(), /File too large/);
+  },
 });
 
 Deno.test("withoutEchoes() takes a signal that comes twice at once for one, as after Ctrl-C in a task", () => {
