@@ -11,7 +11,7 @@ export type { TextFile } from "./source_files.ts";
 
 /** Folders and single files of `src/` by layer, the lowest first. A file imports its own layer and those below. */
 const LAYERS: readonly (readonly string[])[] = [
-  ["options", "clock", "log", "version", "buffers", "metrics", "net"],
+  ["options", "clock", "log", "version", "buffers", "descriptors", "metrics", "net"],
   ["protocol", "api"],
   ["storage", "transport"],
   ["broker", "client", "http"],

@@ -6,6 +6,7 @@
  * then HTTP.
  */
 import { systemClock } from "../clock/clock.ts";
+import { keepSpareDescriptors } from "../descriptors/spare_descriptors.ts";
 import { createApp } from "../http/router.ts";
 import { endProfiles } from "../http/debug/routes.ts";
 import { boundAddress, boundPort, listen, removeAbandonedSocket } from "../net/listen.ts";
@@ -49,16 +50,21 @@ export async function runLookupd(initialOptions: LookupdOptions, logger: Logger)
     inactiveProducerTimeoutMs: options.inactiveProducerTimeout,
     tombstoneLifetimeMs: options.tombstoneLifetime,
   }, steadyClock());
-  const snapshot = await openSnapshot(options.dataPath, db, logger);
+  const letSparesGo = keepSpareDescriptors();
+  let snapshot: Snapshot | undefined;
   let listener: Deno.Listener | undefined;
   try {
+    snapshot = await openSnapshot(options.dataPath, db, logger);
     await removeAbandonedSocket(options.tcpAddress);
     listener = listen(options.tcpAddress);
     await removeAbandonedSocket(options.httpAddress);
-    return start(live, db, snapshot, listener, logger);
+    const running = start(live, db, snapshot, listener, logger);
+    running.done.then(letSparesGo);
+    return running;
   } catch (cause) {
     listener?.close();
     await snapshot?.stop();
+    letSparesGo();
     throw cause;
   }
 }

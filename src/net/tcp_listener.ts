@@ -5,6 +5,7 @@
  * listener that the system took away ends it.
  */
 import { type Clock, systemClock } from "../clock/clock.ts";
+import { refillSpareDescriptors } from "../descriptors/spare_descriptors.ts";
 import type { Logger } from "../log/logger.ts";
 import { AcceptFailures } from "./accept_failures.ts";
 import { remoteAddressOf } from "./address.ts";
@@ -79,6 +80,8 @@ export class TcpListener<C> {
         const pauseMs = this.#failures.failed(cause);
         if (cause instanceof Deno.errors.BadResource) return cause;
         await this.#pause(pauseMs);
+        // The log comes first.
+        while (!this.#isClosed && !refillSpareDescriptors()) await this.#pause(this.#failures.failed(cause));
         continue;
       }
       this.#failures.worked();

@@ -5,6 +5,7 @@
  * the running group finish and its answers go out, end the connections, put everything on the disk.
  */
 import type { Broker } from "../broker/broker.ts";
+import { keepSpareDescriptors } from "../descriptors/spare_descriptors.ts";
 import { openStoredBroker } from "../durability/stored_broker.ts";
 import { type Clock, systemClock } from "../clock/clock.ts";
 import { boundAddress, listen, removeAbandonedSocket } from "../net/listen.ts";
@@ -60,6 +61,8 @@ export async function runNsqd(
   logger.info(buildInfo("nsqd"));
   logger.info(`ID: ${options.nodeId}`);
   await using opened = new AsyncDisposableStack();
+  const letSparesGo = keepSpareDescriptors();
+  opened.defer(letSparesGo);
   const directory = options.dataPath === "" ? "." : options.dataPath;
   const lock = await DataPathLock.take(directory);
   opened.defer(() => lock.release());
@@ -120,6 +123,7 @@ export async function runNsqd(
   };
   const life = new ServerLife(stopInOrder, logger);
   life.watch("TCP", tcp.ended);
+  life.done.then(letSparesGo);
   return {
     done: life.done,
     tcpAddress,

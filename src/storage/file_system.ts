@@ -2,8 +2,9 @@
  * The seam between storage and files: what it needs of them, and the real thing.
  *
  * Tests put another implementation here that fills the disk, fails a sync, or forgets what was not synced.
- * Every method throws the operating system's error; nothing is retried here.
+ * Every method throws the operating system's error; nothing is retried here, unless descriptors are used up.
  */
+import { freeDescriptor, withSpareDescriptor } from "../descriptors/spare_descriptors.ts";
 
 /** An open file with one position, shared by reads and writes. */
 export interface FileHandle {
@@ -45,13 +46,14 @@ const FILE_MODE = 0o600;
 
 export const denoFileSystem: FileSystem = {
   open(path, mode) {
-    const file = Deno.openSync(path, {
+    const options = {
       read: true,
       write: mode !== "read",
       create: mode === "create",
       truncate: mode === "create",
       mode: mode === "create" ? FILE_MODE : undefined,
-    });
+    };
+    const file = withSpareDescriptor(() => Deno.openSync(path, options));
     return {
       writeSync: (bytes) => file.writeSync(bytes),
       readSync: (into) => file.readSync(into),
@@ -59,12 +61,15 @@ export const denoFileSystem: FileSystem = {
       seekSync: (offset) => void file.seekSync(offset, Deno.SeekMode.Start),
       truncateSync: (byteLength) => file.truncateSync(byteLength),
       sizeSync: () => file.statSync().size,
-      syncData: () => file.syncData(),
+      syncData() {
+        freeDescriptor();
+        return file.syncData();
+      },
       syncDataSync: () => file.syncDataSync(),
       close: () => file.close(),
     };
   },
-  list: (directory) => [...Deno.readDirSync(directory)].map((entry) => entry.name),
+  list: (directory) => withSpareDescriptor(() => [...Deno.readDirSync(directory)].map(({ name }) => name)),
   exists(path) {
     try {
       Deno.lstatSync(path);
@@ -79,7 +84,7 @@ export const denoFileSystem: FileSystem = {
   removeInBackground: (path) => Deno.remove(path),
   makeDirectory: (path) => Deno.mkdirSync(path, { recursive: true, mode: 0o700 }),
   async syncDirectory(path) {
-    const directory = await Deno.open(path, { read: true });
+    const directory = withSpareDescriptor(() => Deno.openSync(path, { read: true }));
     try {
       await directory.sync();
     } finally {
