@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import * as client from "../../src/client/mod.ts";
+
+const CLIENT = fileURLToPath(new URL("../../src/client/mod.ts", import.meta.url));
+
+/** The files that the client consists of, itself included. */
+async function clientFiles(): Promise<string[]> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", CLIENT] }).output();
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as { modules: { specifier: string }[] };
+  return modules.map(({ specifier }) => specifier);
+}
+
+Deno.test("The client exports what programs need", () => {
+  for (
+    const name of [
+      "Consumer",
+      "Producer",
+      "bytes",
+      "text",
+      "json",
+      "NsqError",
+      "PublishError",
+      "applyGoOption",
+    ]
+  ) {
+    assert.ok(name in client, name);
+  }
+});
+
+Deno.test("The client uses nothing of Deno, and of npm only snappyjs", async () => {
+  const specifiers = await clientFiles();
+  const files = specifiers.filter((specifier) => specifier.startsWith("file:"));
+  assert.ok(files.length > 20, `${files.length} files`);
+  for (const file of files) {
+    const uses = (await Deno.readTextFile(new URL(file))).match(/\bDeno\.\w+/);
+    assert.equal(uses, null, file);
+  }
+  const others = specifiers.filter((specifier) => !/^(file|node):/.test(specifier));
+  for (const other of others) assert.match(other, /\bsnappyjs@/);
+});
