@@ -7,7 +7,7 @@
  */
 import { closest } from "./closest.ts";
 import { parseDuration } from "./duration.ts";
-import { parseBool, parseBytes, parseFloats, parseInteger } from "./literals.ts";
+import { parseBool, parseBytes, parseFloat64, parseFloats, parseInteger } from "./literals.ts";
 import type { EnumOption, Option, OptionTable, OptionValue } from "./option.ts";
 
 /** A command line that cannot be understood; `message` is one line for standard error. */
@@ -85,6 +85,8 @@ function parseText(option: Option, text: string): OptionValue {
       return parseBoolOrWord(option.word, text);
     case "int":
       return parseInteger(text);
+    case "float":
+      return parseFloat64(text);
     case "bytes":
       return parseBytes(text);
     case "duration":

@@ -54,11 +54,13 @@ function notesOn(table: OptionTable): string[] {
     );
     const reloadable = table.filter((option) => option.reloadable).map(({ name }) => name);
     const hasTls = table.some((option) => option.name === "tls-cert");
-    notes.push(
-      `With --config, SIGHUP has the file read again${
-        hasTls ? "; with --tls-cert, those of TLS" : ""
-      }. These change at once, all others with a restart: ${reloadable.join(", ")}.`,
-    );
+    if (reloadable.length > 0) {
+      notes.push(
+        `With --config, SIGHUP has the file read again${
+          hasTls ? "; with --tls-cert, those of TLS" : ""
+        }. These change at once, all others with a restart: ${reloadable.join(", ")}.`,
+      );
+    }
   }
   return notes;
 }

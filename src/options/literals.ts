@@ -59,13 +59,19 @@ export function formatBytes(bytes: number): string {
   return String(bytes);
 }
 
+const FLOAT = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+
+/** Parses one number, which may have a fraction and an exponent. */
+export function parseFloat64(text: string): number {
+  if (!FLOAT.test(text)) throw new SyntaxError("use a number, such as 0.5");
+  return Number(text);
+}
+
 /** Parses numbers joined by commas; spaces around them do not matter. */
 export function parseFloats(text: string): number[] {
   return text.split(",").map((part) => {
     const trimmed = part.trim();
-    if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(trimmed)) {
-      throw new SyntaxError("use numbers joined by commas");
-    }
+    if (!FLOAT.test(trimmed)) throw new SyntaxError("use numbers joined by commas");
     return Number(trimmed);
   });
 }

@@ -54,6 +54,12 @@ export interface IntOption extends OptionBase, Range {
   readonly default: Default<number>;
 }
 
+/** A number that may have a fraction, without a unit. */
+export interface FloatOption extends OptionBase, Range {
+  readonly kind: "float";
+  readonly default: Default<number>;
+}
+
 /** A size: a whole number of bytes, written plainly or with a suffix such as MiB. */
 export interface BytesOption extends OptionBase, Range {
   readonly kind: "bytes";
@@ -96,6 +102,7 @@ export type Option =
   | BoolOption
   | BoolOrWordOption
   | IntOption
+  | FloatOption
   | BytesOption
   | DurationOption
   | StringOption
@@ -115,7 +122,7 @@ type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
 
 type ValueOf<O extends Option> = O extends BoolOption ? boolean
   : O extends { kind: "bool or word"; word: infer W } ? boolean | W
-  : O extends IntOption | BytesOption | DurationOption ? number
+  : O extends IntOption | FloatOption | BytesOption | DurationOption ? number
   : O extends { kind: "enum"; values: readonly (infer V)[] } ? V
   : O extends StringOption ? string
   : O extends StringListOption ? string[]

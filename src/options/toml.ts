@@ -10,7 +10,7 @@ import { parseBoolOrWord, parseEnum } from "./args.ts";
 import { closest } from "./closest.ts";
 import { parseDuration } from "./duration.ts";
 import { findKeyLine } from "./key_lines.ts";
-import { parseBool, parseBytes, parseFloats, parseInteger } from "./literals.ts";
+import { parseBool, parseBytes, parseFloat64, parseFloats, parseInteger } from "./literals.ts";
 import { configKeyOf, findByConfigKey, type Option, type OptionTable, type OptionValue } from "./option.ts";
 
 /** Of a line that is shown in an error, characters. */
@@ -100,6 +100,10 @@ export function coerce(option: Option, raw: unknown): OptionValue {
     case "int":
       if (typeof raw === "string") return parseInteger(raw);
       return integerOf(raw, "use a whole number");
+    case "float":
+      if (typeof raw === "string") return parseFloat64(raw);
+      if (typeof raw === "number" || typeof raw === "bigint") return Number(raw);
+      throw new SyntaxError("use a number");
     case "bytes":
       if (typeof raw === "string") return parseBytes(raw);
       return integerOf(raw, 'use a whole number of bytes, or a string such as "64MiB"');

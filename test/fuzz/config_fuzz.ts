@@ -108,6 +108,7 @@ function fits(option: Option, value: OptionValue): boolean {
     case "int":
     case "bytes":
       return Number.isSafeInteger(value);
+    case "float":
     case "duration":
       return typeof value === "number" && Number.isFinite(value);
     case "string":

@@ -32,6 +32,7 @@ const samples: Record<Option["kind"], [string, unknown]> = {
   bool: ["true", true],
   "bool or word": ["true", true],
   int: ["5", 5],
+  float: ["0.25", 0.25],
   bytes: ["3MiB", 3_145_728],
   duration: ["7s", 7_000],
   string: ["text", "text"],
