@@ -1,6 +1,7 @@
 /** The subcommands of the program, and the choice between them. */
 import { closest } from "../options/closest.ts";
 import type { OptionTable } from "../options/option.ts";
+import type { Tool } from "../tools/tool.ts";
 import { buildInfo } from "../version.ts";
 
 /** What the module of a subcommand gives. */
@@ -55,6 +56,48 @@ export const commands: readonly Command[] = [
     load: () => import("./doctor.ts"),
   },
   {
+    name: "stat",
+    aliases: ["nsq_stat"],
+    summary: "Shows what happens in a channel, or live in all of them",
+    load: async () => runnerOf((await import("../tools/stat/stat.ts")).statTool),
+  },
+  {
+    name: "tail",
+    aliases: ["nsq_tail"],
+    summary: "Shows the messages of topics as they come",
+    load: async () => runnerOf((await import("../tools/tail/tail.ts")).tailTool),
+  },
+  {
+    name: "pub",
+    aliases: ["to_nsq"],
+    summary: "Publishes lines of standard input or of a file",
+    load: async () => runnerOf((await import("../tools/pub/pub.ts")).pubTool),
+  },
+  {
+    name: "to-file",
+    aliases: ["nsq_to_file"],
+    summary: "Writes topics to files",
+    load: async () => runnerOf((await import("../tools/to_file/to_file.ts")).toFileTool),
+  },
+  {
+    name: "to-http",
+    aliases: ["nsq_to_http"],
+    summary: "Sends each message of a topic to HTTP servers",
+    load: async () => runnerOf((await import("../tools/to_http/to_http.ts")).toHttpTool),
+  },
+  {
+    name: "to-nsq",
+    aliases: ["nsq_to_nsq"],
+    summary: "Forwards topics to other nsqds",
+    load: async () => runnerOf((await import("../tools/to_nsq/to_nsq.ts")).toNsqTool),
+  },
+  {
+    name: "bench",
+    aliases: [],
+    summary: "Measures how much an nsqd carries",
+    load: async () => runnerOf((await import("../tools/bench/bench.ts")).benchTool),
+  },
+  {
     name: "systemd",
     aliases: [],
     summary: "Writes unit files, to run as services under systemd",
@@ -73,6 +116,11 @@ export const commands: readonly Command[] = [
     load: () => import("./man.ts"),
   },
 ];
+
+/** A utility as a command. What runs it is loaded with the first one. */
+function runnerOf<T extends OptionTable>(tool: Tool<T>): CommandModule {
+  return { options: tool.table, run: async (args) => await (await import("./tool.ts")).runTool(tool, args) };
+}
 
 /** What a command line without a usable command is answered with. */
 export interface Answer {

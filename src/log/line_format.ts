@@ -55,7 +55,8 @@ function formatJson({ timeMs, level, prefix, text, fields }: LogRecord, program:
   });
 }
 
-function localTime(timeMs: number): string {
+/** `YYYY/MM/DD HH:MM:SS.micros`, local time. */
+export function localTime(timeMs: number): string {
   const date = new Date(timeMs);
   const day = `${date.getFullYear()}/${two(date.getMonth() + 1)}/${two(date.getDate())}`;
   const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
@@ -80,7 +81,8 @@ function two(value: number): string {
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\x00-\x08\x0a-\x1f\x7f]/g;
 
-function escapeControls(text: string): string {
+/** Makes `text` one line: control characters but tabs are written as escapes. */
+export function escapeControls(text: string): string {
   return text.replace(CONTROLS, (char) => {
     if (char === "\n") return "\\n";
     if (char === "\r") return "\\r";
