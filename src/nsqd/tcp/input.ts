@@ -6,6 +6,7 @@
  *
  * Tested in test/nsqd/tcp/connection_test.ts.
  */
+import { setImmediate } from "node:timers";
 import type { BufferPool } from "../../buffers/buffer_pool.ts";
 import { type CommandHandler, CommandReader, type ReaderLimits } from "../../protocol/command_reader.ts";
 import * as errors from "../../protocol/errors.ts";
@@ -26,6 +27,8 @@ export interface InputOwner {
 const MAGIC = "  V2";
 /** While commands are not run, no more than this and one read is taken in of them. */
 const MAX_WAITING_BYTES = 65_536;
+/** What is taken in before others have their turn: reads may follow one another without one, inflated ones for long. */
+const MAX_TURN_BYTES = 262_144;
 const decoder = new TextDecoder();
 
 export class Input {
@@ -33,12 +36,19 @@ export class Input {
   readonly #owner: InputOwner;
   #transport: Transport;
   #isGreeted = false;
-  /** True while a read is out. */
+  /** True while a read is out, or about to be. */
   #isReading = false;
+  #isClosed = false;
+  /** Bytes since others had their turn. */
+  #turnBytes = 0;
   /** True from the end of the client's sending half on. */
   isEnded = false;
   readonly #onRead = (byteCount: number | null) => this.#received(byteCount);
   readonly #onReadError = (cause: unknown) => this.#owner.streamFailed(cause);
+  readonly #onTurn = () => {
+    this.#isReading = false;
+    if (!this.#isClosed) this.read();
+  };
 
   constructor(
     transport: Transport,
@@ -75,7 +85,10 @@ export class Input {
     const reader = this.#reader;
     if (reader.suspended && (!mayHoldMore || reader.unread > MAX_WAITING_BYTES)) return;
     reader.fit();
-    this.read();
+    if (this.#turnBytes < MAX_TURN_BYTES) return this.read();
+    this.#turnBytes = 0;
+    this.#isReading = true;
+    setImmediate(this.#onTurn);
   }
 
   #received(byteCount: number | null): void {
@@ -88,6 +101,7 @@ export class Input {
   /** `byteCount` bytes more were read that belong to commands. */
   filled(byteCount: number): void {
     this.#reader.filled(byteCount);
+    this.#turnBytes += byteCount;
   }
 
   /** Runs every complete command. True when a command was taken, and none but the client is awaited now. */
@@ -133,6 +147,7 @@ export class Input {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#reader.close();
   }
 }

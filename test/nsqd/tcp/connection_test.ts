@@ -1,5 +1,6 @@
 /** A connection on a transport of the test's own: its states, and what moves it from one to the next. */
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
 import { Broker } from "../../../src/broker/broker.ts";
 import { BufferPool } from "../../../src/buffers/buffer_pool.ts";
 import { Logger } from "../../../src/log/logger.ts";
@@ -136,7 +137,7 @@ class Bench implements Disposable {
 
   async settle(): Promise<void> {
     for (let i = 0; i < 4; i++) {
-      for (let j = 0; j < 10; j++) await Promise.resolve();
+      await setImmediate();
       this.broker.endTurn();
     }
     this.connection.output.invariants();
