@@ -2,7 +2,7 @@
  * Finds the nodes of a cluster, by its lookupds or from a fixed list, and reads what they have.
  *
  * Every question goes to all who can answer it at the same time; those that fail leave a line of text, and only
- * when nobody answers is it an error.
+ * when nobody answers is it an error. Tested in test/admin/http/api_test.ts.
  */
 import {
   joinHostPort,

@@ -2,7 +2,7 @@
  * Changes topics and channels on all nodes that have them, and in all lookupds.
  *
  * Nobody is asked before it is known whom to ask; then each is asked in turn, lookupds first, and one that fails
- * keeps none of the others from being asked. Tested in test/cluster/mutations_test.ts.
+ * keeps none of the others from being asked. Tested in test/admin/http/api_test.ts.
  */
 import type { Cluster } from "./cluster.ts";
 import { nodeIdOf, type Producer } from "./node_answers.ts";

@@ -1,7 +1,7 @@
 /**
  * What asking several nodes comes to when some of them fail: what the others said, and what went wrong.
  *
- * Tested in test/cluster/cluster_test.ts.
+ * Tested in test/admin/http/api_test.ts.
  */
 import { UpstreamError, type UpstreamKind } from "./upstream.ts";
 

@@ -138,12 +138,19 @@ function withoutPassword(url: string): string {
   return url.replace(/^(https?:\/\/)[^/?#]*@/, "$1");
 }
 
-/** A connection that was refused is worded as everybody greps for it. */
+/** What everybody greps for, by the code of the system. */
+const CONNECT_REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connect: connection refused",
+  EHOSTUNREACH: "connect: no route to host",
+  ENETUNREACH: "connect: network is unreachable",
+};
+
 function reasonOf(error: HttpRequestError, url: string): string {
   if (error.kind !== "connect") return error.message;
   const host = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)/.exec(url)?.[1] ?? url;
-  const isRefused = error.message === "connection refused";
-  return `dial tcp ${host}: ${isRefused ? "connect: " : ""}${error.message}`;
+  const { code = "" } = (error.cause ?? {}) as { code?: string };
+  if (code === "ENOTFOUND") return `dial tcp: lookup ${host.replace(/:\d+$/, "")}: no such host`;
+  return `dial tcp ${host}: ${CONNECT_REASONS[code] ?? error.message}`;
 }
 
 /** The port on which a node that refuses plain HTTP serves its API; null when it does not say. */

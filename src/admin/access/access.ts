@@ -2,7 +2,7 @@
  * Says who asks. There are three ways, and a console goes one of them: nobody has to say who they are; a proxy in
  * front says it in a header; or users log in, by a form that starts a session or, in scripts, with each request.
  *
- * Tested in test/admin/access/access_test.ts.
+ * Tested in test/admin/http/app_test.ts.
  */
 import { createHash } from "node:crypto";
 import { basicCredentials } from "../actions/requester.ts";
@@ -42,6 +42,7 @@ export class Access {
   readonly #clocks: AccessClocks;
   /** Requests with a password that was right, by their digest. */
   readonly #remembered = new Map<string, { name: string; password: string; untilMs: number }>();
+  readonly #checking = new Map<string, Promise<UserEntry | undefined>>();
   #decoy: Promise<string> | null = null;
 
   constructor(mode: AccessMode, clocks: AccessClocks) {
@@ -96,8 +97,14 @@ export class Access {
     ) {
       return userOf(entry);
     }
-    if (this.#throttle.waitMs(throttleKeys(name, ip)) > 0) return null;
-    const checked = await this.#check(name, password, ip);
+    let checking = this.#checking.get(key);
+    if (checking === undefined) {
+      if (this.#throttle.waitMs(throttleKeys(name, ip)) > 0) return null;
+      // Requests that a script sends at the same time are one attempt.
+      checking = this.#check(name, password, ip).finally(() => this.#checking.delete(key));
+      this.#checking.set(key, checking);
+    }
+    const checked = await checking;
     if (checked === undefined) return null;
     const untilMs = this.#clocks.monotonicMs() + REMEMBER_MS;
     this.#remembered.delete(key);
@@ -113,13 +120,12 @@ export class Access {
     if (this.mode.kind !== "login") return undefined;
     const keys = throttleKeys(name, ip);
     const entry = this.mode.users.find(name);
+    // Counted before it is known, so that many guesses at the same time are many.
+    this.#throttle.fail(keys);
     // A name that is not there takes as long as one that is.
     this.#decoy ??= hashPassword("");
     const isRight = await isPassword(password, entry?.password ?? await this.#decoy) && entry !== undefined;
-    if (!isRight) {
-      this.#throttle.fail(keys);
-      return undefined;
-    }
+    if (!isRight) return undefined;
     this.#throttle.succeed(keys);
     return entry;
   }

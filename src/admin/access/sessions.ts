@@ -1,7 +1,7 @@
 /**
  * Who is logged in: random tokens in cookies, of which only digests are kept, and nothing across a restart.
  *
- * Tested in test/admin/access/access_test.ts.
+ * Tested in test/admin/http/app_test.ts.
  */
 import { createHash, randomBytes } from "node:crypto";
 

@@ -1,6 +1,6 @@
 /**
  * Reads the JSON bodies of the HTTP API, whatever type they are said to have, and says what is wrong with them in
- * the words that scripts know from Go nsqadmin. Tested in test/admin/http/request_body_test.ts.
+ * the words that scripts know from Go nsqadmin. Tested in test/admin/http/api_test.ts.
  */
 import { readBody } from "../../http/body.ts";
 import { HttpError } from "../../http/errors.ts";
