@@ -18,19 +18,20 @@ import type { Logger } from "../log/logger.ts";
 import { CommitLog } from "../storage/commit_log.ts";
 import type { FileSystem } from "../storage/file_system.ts";
 import type { Segment } from "../storage/segment.ts";
-import { BacklogFaults } from "./backlog_faults.ts";
+import { ReadFaultReports } from "./backlog/read_faults.ts";
 import { BackgroundSync } from "./background_sync.ts";
-import { Compaction } from "./compaction.ts";
+import { Compaction } from "./backlog/compaction.ts";
 import { DiskHealth } from "./disk_health.ts";
 import { GroupWriter } from "./group_writer.ts";
-import { ImportedQueues } from "./imported_queues.ts";
+import { ImportedQueues } from "./take_over/imported_queues.ts";
 import type { Metadata } from "./metadata.ts";
 import { PositionWriter } from "./position_writer.ts";
-import { Residency } from "./residency.ts";
-import { restore } from "./restore.ts";
+import { Residency } from "./backlog/residency.ts";
+import { restore } from "./restore/restore.ts";
 import { SnapshotWriter } from "./snapshot_writer.ts";
 import type { StorageFigures } from "./storage_figures.ts";
 import { ImportLog } from "./take_over/import_log.ts";
+import { TrackedBases } from "./tracked_bases.ts";
 import { Upkeep } from "./upkeep.ts";
 
 export interface PersistenceOptions {
@@ -59,6 +60,7 @@ export class Persistence implements Store {
   readonly #sync: BackgroundSync;
   readonly #residency: Residency;
   readonly #compaction: Compaction;
+  readonly #bases: TrackedBases;
   readonly #upkeep: Upkeep;
   #broker: Broker | null = null;
 
@@ -82,11 +84,14 @@ export class Persistence implements Store {
       clock,
     );
     const health = this.#health = new DiskHealth(logger);
-    const positions = this.#positions = new PositionWriter(log, toUnixMs);
-    const snapshots = new SnapshotWriter(positions, this.#queues, toUnixMs);
+    const bases = this.#bases = new TrackedBases(log, toUnixMs);
+    const positions = this.#positions = new PositionWriter(log, bases, toUnixMs);
+    bases.begin(positions);
+    const snapshots = new SnapshotWriter(positions, this.#queues, bases);
     const groups = this.#groups = new GroupWriter(log, positions, durability, clock, logger);
     const sync = this.#sync = new BackgroundSync(log, positions, health, options);
-    const enforceBudget = () => this.enforceBudget(), faults = new BacklogFaults(fileSystem, clock, logger);
+    const enforceBudget = () => this.enforceBudget(),
+      faults = new ReadFaultReports(fileSystem, clock, logger);
     const makeEvictable = groups.makeEvictable.bind(groups);
     const residency = this.#residency = new Residency(
       pool,
@@ -94,7 +99,7 @@ export class Persistence implements Store {
       { makeEvictable, enforceBudget, faults },
       logger,
     );
-    const compaction = this.#compaction = new Compaction(log, residency, pool, logger);
+    const compaction = this.#compaction = new Compaction(log, residency, bases, pool, logger);
     this.#upkeep = new Upkeep({ log, positions, residency, compaction, sync, health }, options.syncTimeout);
     this.imports = new ImportLog({ log, queues: this.#queues, positions, groups, sync, enforceBudget });
   }
@@ -113,6 +118,7 @@ export class Persistence implements Store {
       residency: this.#residency,
       compaction: this.#compaction,
       positions: this.#positions,
+      bases: this.#bases,
     };
     restore(broker, recovery, metadata, targets, this.#logger);
     this.#positions.begin(broker);

@@ -10,6 +10,7 @@ import type { Topic } from "../broker/topic.ts";
 import type { CommitLog } from "../storage/commit_log.ts";
 import { StateWriter } from "../storage/state_records.ts";
 import { snapshotWritten, type ToUnixMs, writeChanges } from "./positions.ts";
+import type { TrackedBases } from "./tracked_bases.ts";
 
 export class PositionWriter {
   /** Records that go out with the next group. */
@@ -18,14 +19,16 @@ export class PositionWriter {
   onMetadataChange: (now: boolean) => void = () => {};
 
   readonly #log: CommitLog;
+  readonly #bases: TrackedBases;
   readonly #toUnixMs: ToUnixMs;
   readonly #dirtyChannels = new Set<Channel>();
   readonly #channelNumbers = new Map<Channel, number>();
   #nextChannelNumber = 1;
   #broker: Broker | null = null;
 
-  constructor(log: CommitLog, toUnixMs: ToUnixMs) {
+  constructor(log: CommitLog, bases: TrackedBases, toUnixMs: ToUnixMs) {
     this.#log = log;
+    this.#bases = bases;
     this.#toUnixMs = toUnixMs;
   }
 
@@ -60,7 +63,7 @@ export class PositionWriter {
     for (const channel of this.#dirtyChannels) {
       const number = this.#channelNumbers.get(channel);
       if (number === undefined || channel.exiting) continue;
-      writeChanges(channel, number, this.staged, this.#toUnixMs);
+      writeChanges(channel, number, this.staged, this.#toUnixMs, this.#bases);
       this.stageReleased(channel.topic);
     }
     this.#dirtyChannels.clear();
@@ -76,7 +79,9 @@ export class PositionWriter {
 
   /** All there is to tell is in a snapshot that was written. */
   snapshotWritten(): void {
-    for (const channel of this.#channelNumbers.keys()) snapshotWritten(channel);
+    for (const channel of this.#channelNumbers.keys()) {
+      if (channel.journal.isBehind) snapshotWritten(channel);
+    }
     this.#dirtyChannels.clear();
     this.staged.clear();
   }
@@ -102,7 +107,7 @@ export class PositionWriter {
     // With the positions, or a crash soon after would bring back what was emptied.
     for (const channel of topic.channels.values()) {
       const number = this.#channelNumbers.get(channel);
-      if (number !== undefined) writeChanges(channel, number, this.staged, this.#toUnixMs);
+      if (number !== undefined) writeChanges(channel, number, this.staged, this.#toUnixMs, this.#bases);
       this.#dirtyChannels.delete(channel);
     }
     this.#hasStaged(false);
@@ -120,6 +125,7 @@ export class PositionWriter {
     if (number === undefined) return;
     this.#channelNumbers.delete(channel);
     this.#dirtyChannels.delete(channel);
+    this.#bases.drop(channel);
     this.staged.add({ type: "channel deleted", channel: number });
     this.stageReleased(channel.topic);
     // With its topic all of them go at once.
@@ -128,6 +134,7 @@ export class PositionWriter {
 
   channelEmptied(channel: Channel): void {
     const number = this.#channelNumbers.get(channel)!;
+    this.#bases.drop(channel);
     this.staged.add({ type: "channel emptied", channel: number, cursorSeq: channel.topic.log.releasedSeq });
     this.#hasStaged(false);
   }

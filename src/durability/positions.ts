@@ -5,6 +5,7 @@
  * delivery; all else before the cursor is finished or tracked. Tracked messages are told when they change.
  */
 import type { StateWriter } from "../storage/state_records.ts";
+import { TrackedList } from "../storage/tracked_list.ts";
 import type { Channel } from "../broker/channel.ts";
 import { FINISHED, FIRST_SLOT } from "../broker/topic_log/chunk.ts";
 import type { TrackedMessage } from "../broker/channel/tracked_message.ts";
@@ -13,6 +14,11 @@ import type { Topic } from "../broker/topic.ts";
 /** Turns a monotonic time into Unix ms. */
 export type ToUnixMs = (monotonicMs: number) => number;
 
+/** Is told which tracked messages the log is told of. */
+export interface ChangeListener {
+  changed(channel: Channel, seq: number): void;
+}
+
 /** Sequence number of the next message that was never delivered. */
 export function cursorSeqOf(channel: Channel): number {
   const segment = channel.position.segment;
@@ -20,16 +26,27 @@ export function cursorSeqOf(channel: Channel): number {
 }
 
 /** Adds what changed since the last call, and takes note that it is told. */
-export function writeChanges(channel: Channel, number: number, into: StateWriter, toUnixMs: ToUnixMs): void {
-  const { journal } = channel;
+export function writeChanges(
+  channel: Channel,
+  number: number,
+  into: StateWriter,
+  toUnixMs: ToUnixMs,
+  bases: ChangeListener,
+): void {
+  const { journal } = channel, list = new TrackedList();
   for (const message of journal.tracked) {
     // One that ended meanwhile was never told, so neither is its end.
     if (!message.unsaved) continue;
     message.unsaved = false;
     message.saved = true;
-    writeTracked(message, number, into, toUnixMs);
+    bases.changed(channel, message.seq);
+    list.add(message.seq, message.attempts, trackedDueMs(message, toUnixMs));
   }
-  for (const seq of journal.ends) into.add({ type: "tracked finished", channel: number, seq });
+  if (list.count > 0) into.add({ type: "tracked list", channel: number, list });
+  for (const seq of journal.ends) {
+    bases.changed(channel, seq);
+    into.add({ type: "tracked finished", channel: number, seq });
+  }
   for (const { from, to } of journal.doneAhead) {
     into.add({ type: "done ahead", channel: number, from, to });
   }
@@ -37,8 +54,8 @@ export function writeChanges(channel: Channel, number: number, into: StateWriter
   journal.clear();
 }
 
-/** Adds all there is to know of the channel, for a snapshot. */
-export function writeSnapshot(channel: Channel, number: number, into: StateWriter, toUnixMs: ToUnixMs): void {
+/** Adds all there is to know of the channel but its tracked messages, for a snapshot. */
+export function writeSnapshot(channel: Channel, number: number, into: StateWriter): void {
   into.add({
     type: "channel",
     channel: number,
@@ -47,22 +64,23 @@ export function writeSnapshot(channel: Channel, number: number, into: StateWrite
     startSeq: cursorSeqOf(channel),
   });
   writePosition(channel, number, into);
-  for (const message of channel.tracked.values()) writeTracked(message, number, into, toUnixMs);
   writeDoneAhead(channel, number, into);
 }
 
 /** Takes note that a snapshot with the channel is in the log. */
 export function snapshotWritten(channel: Channel): void {
-  for (const message of channel.tracked.values()) {
+  const { journal } = channel;
+  for (const message of journal.tracked) {
+    if (!message.unsaved) continue;
     message.unsaved = false;
     message.saved = true;
   }
-  channel.journal.clear();
+  journal.clear();
 }
 
-function writeTracked(message: TrackedMessage, number: number, into: StateWriter, toUnixMs: ToUnixMs): void {
-  const dueMs = message.state === "deferred" ? toUnixMs(message.atMs) : 0;
-  into.add({ type: "tracked", channel: number, seq: message.seq, attempts: message.attempts, dueMs });
+/** When a tracked message is due, Unix ms; 0 for at once. */
+export function trackedDueMs(message: TrackedMessage, toUnixMs: ToUnixMs): number {
+  return message.state === "deferred" ? toUnixMs(message.atMs) : 0;
 }
 
 function writePosition(channel: Channel, number: number, into: StateWriter): void {

@@ -5,9 +5,10 @@
  */
 import type { Broker } from "../broker/broker.ts";
 import { StateWriter } from "../storage/state_records.ts";
-import type { ImportedQueues } from "./imported_queues.ts";
+import type { ImportedQueues } from "./take_over/imported_queues.ts";
 import type { PositionWriter } from "./position_writer.ts";
-import { type ToUnixMs, writeSnapshot, writeTopic } from "./positions.ts";
+import { writeSnapshot, writeTopic } from "./positions.ts";
+import type { TrackedBases } from "./tracked_bases.ts";
 
 /** Bytes of a snapshot part: bounds the memory one takes. */
 const PART_BYTES = 1 << 20;
@@ -15,13 +16,13 @@ const PART_BYTES = 1 << 20;
 export class SnapshotWriter {
   readonly #positions: PositionWriter;
   readonly #imports: ImportedQueues;
-  readonly #toUnixMs: ToUnixMs;
+  readonly #bases: TrackedBases;
   readonly #part = new StateWriter();
 
-  constructor(positions: PositionWriter, imports: ImportedQueues, toUnixMs: ToUnixMs) {
+  constructor(positions: PositionWriter, imports: ImportedQueues, bases: TrackedBases) {
     this.#positions = positions;
     this.#imports = imports;
-    this.#toUnixMs = toUnixMs;
+    this.#bases = bases;
   }
 
   /** Gives all that `broker` has to `emit`, part by part. */
@@ -39,7 +40,9 @@ export class SnapshotWriter {
       writeTopic(topic, part);
       for (const channel of topic.channels.values()) {
         if (!channel.durable) continue;
-        writeSnapshot(channel, this.#positions.numberOf(channel), part, this.#toUnixMs);
+        const number = this.#positions.numberOf(channel);
+        writeSnapshot(channel, number, part);
+        this.#bases.writeTo(part, channel, number);
         flushPart();
       }
       flushPart();

@@ -2,8 +2,8 @@
 import type { LogStatistics } from "../storage/log_statistics.ts";
 
 export interface StorageFigures {
-  /** Bytes of message data in files, and how many of them may be wanted. */
-  dataBytes: number;
+  /** Bytes of all log files, and how many of them are wanted: messages, tracked bases, the newest snapshot. */
+  fileBytes: number;
   liveBytes: number;
   fileCount: number;
   /** Bytes written to the log since the last sync began. */

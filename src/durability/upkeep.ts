@@ -6,10 +6,10 @@
 import type { Broker } from "../broker/broker.ts";
 import type { CommitLog } from "../storage/commit_log.ts";
 import type { BackgroundSync } from "./background_sync.ts";
-import type { Compaction } from "./compaction.ts";
+import type { Compaction } from "./backlog/compaction.ts";
 import type { DiskHealth } from "./disk_health.ts";
 import type { PositionWriter } from "./position_writer.ts";
-import type { Residency } from "./residency.ts";
+import type { Residency } from "./backlog/residency.ts";
 
 /** A round is quiet when less than this share of a log file was written in it. */
 const QUIET_SHARE = 1 / 64;

@@ -18,6 +18,8 @@ export const KIND_SPARSE = 2;
 export const KIND_STATE = 3;
 /** The index of a finished file. */
 export const KIND_INDEX = 4;
+/** Tracked messages of a base (see `tracked_base.ts`). */
+export const KIND_TRACKED = 5;
 
 /** In the flags of a state block: the first of a snapshot, the last, and any of it. */
 export const FLAG_SNAPSHOT_BEGIN = 1;

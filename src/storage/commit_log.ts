@@ -26,6 +26,7 @@ import { LogStatistics } from "./log_statistics.ts";
 import { recover, type Recovery } from "./recovery.ts";
 import type { Extent, Segment } from "./segment.ts";
 import type { StateWriter } from "./state_records.ts";
+import type { TrackedList } from "./tracked_list.ts";
 
 export type CommitLogOptions = LogFilesOptions;
 
@@ -191,9 +192,13 @@ export class CommitLog {
     return true;
   }
 
-  /** Ends the current file when it is large enough; called between groups. @throws when the disk refuses */
+  /**
+   * Ends the current file when what follows its snapshot is large enough, and no less than the snapshot: so at most
+   * half of what is written is snapshots. Called between groups. @throws when the disk refuses
+   */
   rollIfFull(): void {
-    if (this.#current!.size >= this.#options.maxBytesPerFile) this.#roll();
+    const { size, snapshotBytes } = this.#current!;
+    if (size - snapshotBytes >= Math.max(this.#options.maxBytesPerFile, snapshotBytes)) this.#roll();
   }
 
   /** Forgets what was staged, because it could not be written. */
@@ -221,8 +226,10 @@ export class CommitLog {
    * @throws when the disk refuses
    */
   rollIfGarbage(minBytes: number): boolean {
-    const { diskBytes, liveBytes } = this.#current!;
-    if (diskBytes < Math.max(minBytes, MIN_GARBAGE_BYTES) || liveBytes * 2 > diskBytes) return false;
+    const { diskBytes, liveBytes, snapshotBytes } = this.#current!,
+      followingBytes = diskBytes - snapshotBytes;
+    if (followingBytes < Math.max(minBytes, MIN_GARBAGE_BYTES, snapshotBytes)) return false;
+    if (liveBytes * 2 > followingBytes) return false;
     this.#roll();
     return true;
   }
@@ -243,6 +250,7 @@ export class CommitLog {
       throw cause;
     }
     const old = this.#current;
+    file.snapshotBytes = file.size;
     this.#current = file;
     this.#files.add(file);
     written();
@@ -335,6 +343,15 @@ export class CommitLog {
     return this.#kept.keep(segment, topicNumber, kind, extra);
   }
 
+  /** Writes tracked messages to a kept file, which `syncKept` puts on the disk. */
+  keepTracked(list: TrackedList): ReturnType<KeptFiles["keepTracked"]> {
+    return this.#kept.keepTracked(list);
+  }
+
+  syncKept(): Promise<void> {
+    return this.#kept.sync();
+  }
+
   /** The segment's records are at `place` from now on, and nowhere else. */
   moveTo(segment: Segment, { file, entry }: KeptPlace): void {
     this.forget(segment);
@@ -348,9 +365,10 @@ export class CommitLog {
     segment.extents = [];
   }
 
-  /** Bytes of message data in files, and how many of them may be wanted. */
-  usage(): { dataBytes: number; liveBytes: number } {
-    return this.#files.usage();
+  /** Bytes of all files, and how many of them are wanted: messages, tracked bases, and the newest snapshot. */
+  usage(): { fileBytes: number; liveBytes: number } {
+    const { fileBytes, liveBytes } = this.#files.usage();
+    return { fileBytes, liveBytes: liveBytes + (this.#current?.snapshotBytes ?? 0) };
   }
 
   /** Finished files, of which compaction may pick. */

@@ -6,6 +6,9 @@
 import type { IndexEntry, LogFile } from "./log_file.ts";
 import type { LogFiles } from "./log_files.ts";
 import type { Segment } from "./segment.ts";
+import type { BasePlace } from "./state_records.ts";
+import { appendBase } from "./tracked_base.ts";
+import type { TrackedList } from "./tracked_list.ts";
 
 /** Where the records of a segment were written. */
 export interface KeptPlace {
@@ -54,6 +57,20 @@ export class KeptFiles {
     }
     if (file === this.#current && file.size >= this.#maxBytesPerFile) this.finishCurrent();
     return { file, entry };
+  }
+
+  /** Writes tracked messages of a base, unsynced: `sync` follows. @throws when the disk refuses */
+  keepTracked(list: TrackedList): { file: LogFile; place: BasePlace } {
+    if (this.#current !== null && this.#current.size >= this.#maxBytesPerFile) this.finishCurrent();
+    const file = this.#current ??= this.#files.createKept();
+    return { file, place: appendBase(file, list) };
+  }
+
+  /** Resolves when all that was kept is on the disk. */
+  async sync(): Promise<void> {
+    for (const file of this.#files.unsynced) if (file.kind === "kept") await file.sync();
+    await this.#current?.sync();
+    await this.#files.syncNewEntries();
   }
 
   /** The next record begins a file of its own. */

@@ -59,8 +59,8 @@ export class LogFile implements SegmentSource {
   liveBytes = 0;
   /** Bytes written: the logical end, which in a recycled file lies before the physical one. */
   size: number;
-  /** Bytes of message data written. */
-  dataBytes = 0;
+  /** Bytes of the snapshot at its start, both copies; 0 in a file of an earlier start. */
+  snapshotBytes = 0;
   /** Blocks of messages; null once the index is in the file. */
   index: IndexEntry[] | null = [];
   /** True when no block will be added. */
@@ -159,10 +159,7 @@ export class LogFile implements SegmentSource {
       dataCrc: header.dataCrc,
     };
     this.#stage(data);
-    if (kind === KIND_MESSAGES || kind === KIND_SPARSE) {
-      this.index!.push(entry);
-      this.dataBytes += data.length;
-    }
+    if (kind === KIND_MESSAGES || kind === KIND_SPARSE) this.index!.push(entry);
     return entry;
   }
 
@@ -234,9 +231,7 @@ export class LogFile implements SegmentSource {
     this.#staged = this.attemptedBytes = 0;
     this.#written = this.size;
     const index = this.index!;
-    while (index.length > 0 && index[index.length - 1].dataAt >= this.size) {
-      this.dataBytes -= index.pop()!.dataBytes;
-    }
+    while (index.length > 0 && index[index.length - 1].dataAt >= this.size) index.pop();
     this.#writer!.seekSync(this.size);
     // Else a restart could take the torn group for a sound one.
     this.#writer!.truncateSync(this.size);

@@ -149,14 +149,14 @@ export class LogFiles {
     return this.#fileSystem.syncDirectory(this.#options.directory);
   }
 
-  /** Bytes of message data in files, and how many of them may be wanted. */
-  usage(): { dataBytes: number; liveBytes: number } {
-    let dataBytes = 0, liveBytes = 0;
+  /** Bytes of all files, and how many of them may be wanted. */
+  usage(): { fileBytes: number; liveBytes: number } {
+    let fileBytes = 0, liveBytes = 0;
     for (const file of this.all) {
-      dataBytes += file.dataBytes;
+      fileBytes += file.size;
       liveBytes += file.liveBytes;
     }
-    return { dataBytes, liveBytes };
+    return { fileBytes, liveBytes };
   }
 
   /** Ends the files with their index, syncs and closes them. @param current ends without one: it is read through */

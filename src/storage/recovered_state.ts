@@ -1,6 +1,7 @@
 /**
  * The state that state records add up to: topics, channels and positions as of the end of the log.
  */
+import { RecoveredChannel } from "./recovered_channel.ts";
 import type { StateRecord } from "./state_records.ts";
 
 /** A record that will be deferred when it is released. */
@@ -8,23 +9,6 @@ export interface RecoveredDeferral {
   seq: number;
   delayMs: number;
   publishedMs: number;
-}
-
-export interface RecoveredTracked {
-  attempts: number;
-  /** Unix ms; 0 for at once. */
-  dueMs: number;
-}
-
-export interface RecoveredChannel {
-  number: number;
-  name: string;
-  cursorSeq: number;
-  /** Unfinished messages below the cursor that are not tracked. */
-  runs: { from: number; count: number }[];
-  tracked: Map<number, RecoveredTracked>;
-  /** Finished messages at or after the cursor. */
-  doneAhead: { from: number; to: number }[];
 }
 
 export interface RecoveredTopic {
@@ -66,7 +50,7 @@ export class RecoveredState {
     if (topic === undefined) return;
     topic.deferred.push({ seq, delayMs, publishedMs });
     for (const channel of topic.channels.values()) {
-      channel.tracked.set(seq, { attempts: 0, dueMs: publishedMs + delayMs });
+      channel.track(seq, 0, publishedMs + delayMs);
     }
   }
 
@@ -101,8 +85,8 @@ export class RecoveredState {
         return;
       default: {
         if (record.type === "position" && this.ignoresPositions) return;
-        const channel = this.channels.get(record.channel)?.channel;
-        if (channel !== undefined) applyToChannel(channel, record);
+        const found = this.channels.get(record.channel);
+        if (found !== undefined) applyToChannel(found.channel, found.topic, record);
       }
     }
   }
@@ -134,14 +118,7 @@ export class RecoveredState {
   #addChannel(record: StateRecord & { type: "channel" }): void {
     const topic = this.topics.get(record.topic);
     if (topic === undefined || topic.channels.has(record.channel)) return;
-    const channel: RecoveredChannel = {
-      number: record.channel,
-      name: record.name,
-      cursorSeq: record.startSeq,
-      runs: [],
-      tracked: new Map(),
-      doneAhead: [],
-    };
+    const channel = new RecoveredChannel(record.channel, record.name, record.startSeq);
     for (const delay of topic.deferred) {
       if (delay.seq < record.startSeq) continue;
       channel.tracked.set(delay.seq, { attempts: 0, dueMs: delay.publishedMs + delay.delayMs });
@@ -151,48 +128,26 @@ export class RecoveredState {
   }
 }
 
-type ChannelRecord = Extract<
-  StateRecord,
-  { type: "channel emptied" | "position" | "tracked" | "tracked finished" | "done ahead" }
->;
+type ChannelRecord = Exclude<StateRecord, { topic: number } | { type: "channel deleted" | "imported" }>;
 
-function applyToChannel(channel: RecoveredChannel, record: ChannelRecord): void {
+function applyToChannel(channel: RecoveredChannel, topic: RecoveredTopic, record: ChannelRecord): void {
   switch (record.type) {
     case "channel emptied":
-      channel.cursorSeq = record.cursorSeq;
-      channel.runs = [];
-      // What was not released is kept, and with it when it is due.
-      for (const seq of channel.tracked.keys()) {
-        if (seq < record.cursorSeq) channel.tracked.delete(seq);
-      }
-      channel.doneAhead = channel.doneAhead.filter((range) => range.to > record.cursorSeq);
-      return;
+      return channel.empty(record.cursorSeq);
     case "position":
-      channel.cursorSeq = record.cursorSeq;
-      channel.runs = record.runs;
-      channel.doneAhead = channel.doneAhead.filter((range) => range.to > record.cursorSeq);
-      return;
+      return channel.setPosition(record.cursorSeq, record.runs);
     case "tracked":
-      channel.tracked.set(record.seq, { attempts: record.attempts, dueMs: record.dueMs });
+      return channel.track(record.seq, record.attempts, record.dueMs);
+    case "tracked list": {
+      const { seqs, attempts, dueMs, count } = record.list;
+      for (let i = 0; i < count; i++) channel.track(seqs[i], attempts[i], dueMs[i]);
       return;
+    }
+    case "tracked base":
+      return channel.setBase(record.places, topic.releasedSeq);
     case "tracked finished":
-      channel.tracked.delete(record.seq);
-      // Its position record may be older than its end and still list it, or the cursor be before it.
-      channel.runs = channel.runs.flatMap((run) => without(run, record.seq));
-      if (record.seq >= channel.cursorSeq) channel.doneAhead.push({ from: record.seq, to: record.seq + 1 });
-      return;
+      return channel.finish(record.seq);
     case "done ahead":
-      channel.doneAhead.push({ from: record.from, to: record.to });
-      for (let seq = record.from; seq < record.to && channel.tracked.size > 0; seq++) {
-        channel.tracked.delete(seq);
-      }
+      return channel.finishAhead(record.from, record.to);
   }
-}
-
-function without(run: { from: number; count: number }, seq: number): { from: number; count: number }[] {
-  const before = seq - run.from;
-  if (before < 0 || before >= run.count) return [run];
-  return [{ from: run.from, count: before }, { from: seq + 1, count: run.count - before - 1 }].filter((r) =>
-    r.count > 0
-  );
 }

@@ -33,6 +33,7 @@ import {
 } from "./log_file.ts";
 import { RecoveredState } from "./recovered_state.ts";
 import { readStateRecords } from "./state_records.ts";
+import { readBase } from "./tracked_base.ts";
 
 /** A block of messages and where it is. */
 export interface RecoveredBlock {
@@ -100,7 +101,16 @@ export function recover(fileSystem: FileSystem, directory: string): Recovery {
     const scan = scans.get(file);
     if (scan !== undefined) replay(fileSystem, file, scan, recovery);
   }
+  readBases(fileSystem, recovery);
   return recovery;
+}
+
+function readBases(fileSystem: FileSystem, { state, files, warnings }: Recovery): void {
+  const keptFiles = new Map(files.filter(({ kind }) => kind === "kept").map((file) => [file.number, file]));
+  for (const { channel } of state.channels.values()) {
+    const warning = channel.base.length === 0 ? null : readBase(fileSystem, keptFiles, channel);
+    if (warning !== null) warnings.push(warning);
+  }
 }
 
 function findFiles(fileSystem: FileSystem, directory: string): FoundFile[] {
@@ -206,7 +216,6 @@ function replay(fileSystem: FileSystem, found: FoundFile, scan: Scan, recovery: 
     if (header.kind === KIND_MESSAGES || header.kind === KIND_SPARSE) {
       const entry: IndexEntry = { ...header, dataAt };
       file.index!.push(entry);
-      file.dataBytes += entry.dataBytes;
       addBlock(recovery, file, entry, seqsOf(view, at, header));
       recovery.state.messages(header.topicNumber, header.firstSeq + header.count);
       if (header.kind === KIND_MESSAGES && header.extraBytes > 0) applyDelays(recovery, view, at, header);
@@ -252,7 +261,6 @@ function addIndexed(fileSystem: FileSystem, found: FoundFile, recovery: Recovery
   const file = new LogFile(fileSystem, found.path, found.kind, found.number, null, entries.fileBytes);
   file.index = null;
   for (const entry of entries.entries) {
-    file.dataBytes += entry.dataBytes;
     const seqs = entry.kind === KIND_SPARSE ? readSeqs(fileSystem, found.path, entry) : null;
     addBlock(recovery, file, entry, seqs);
   }
@@ -266,7 +274,6 @@ function addScanned(fileSystem: FileSystem, found: FoundFile, scan: Scan, recove
   for (const { header, at } of scan.items) {
     if (header.kind !== KIND_MESSAGES && header.kind !== KIND_SPARSE) continue;
     const entry: IndexEntry = { ...header, dataAt: at + BLOCK_HEADER_BYTES + header.extraBytes };
-    file.dataBytes += entry.dataBytes;
     addBlock(recovery, file, entry, seqsOf(scan.view, at, header));
   }
   recovery.files.push(file);

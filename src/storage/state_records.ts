@@ -6,14 +6,32 @@
  * reader follow from it, and a test holds the list in FORMAT.md to it.
  */
 
+import { TrackedList } from "./tracked_list.ts";
+
 /** Consecutive sequence numbers [from, from + count). */
 export interface SeqRun {
   from: number;
   count: number;
 }
 
-/** How a field lies in a record. `runs` is a count u32 and so many pairs of first number f64 and count u32. */
-type FieldKind = "u32" | "f64" | "name" | "runs";
+/** Data of a tracked base in a kept file; see `tracked_base.ts`. */
+export interface BasePlace {
+  /** Number of the kept file. */
+  fileNumber: number;
+  /** Offset of the data, behind the block's header. */
+  dataAt: number;
+  dataBytes: number;
+  /** CRC-32 of the data. */
+  dataCrc: number;
+  /** Entries in it. */
+  count: number;
+}
+
+/**
+ * How a field lies in a record. `runs` is a count u32 and so many pairs of first number f64 and count u32; `tracked` a
+ * count u32, a length u32 and so many bytes, see `tracked_list.ts`; `places` a count u32 and so many places.
+ */
+export type FieldKind = "u32" | "f64" | "name" | "runs" | "tracked" | "places";
 
 interface StateLayout {
   readonly type: string;
@@ -76,9 +94,24 @@ export const STATE_LAYOUTS = [
     fields: { queue: "name", fileNumber: "u32", position: "f64" },
     meaning: "the queue of Go nsqd is taken over up to here; at 0, 0 its files were moved away",
   },
+  {
+    type: "tracked list",
+    fields: { channel: "u32", list: "tracked" },
+    meaning: "unfinished messages, as many records of type 8 would say",
+  },
+  {
+    type: "tracked base",
+    fields: { channel: "u32", places: "places" },
+    meaning:
+      "unfinished messages as of a while ago, in kept files; records behind this one tell what changed",
+  },
 ] as const satisfies readonly StateLayout[];
 
-type FieldValue<K> = K extends "name" ? string : K extends "runs" ? SeqRun[] : number;
+type FieldValue<K> = K extends "name" ? string
+  : K extends "runs" ? SeqRun[]
+  : K extends "tracked" ? TrackedList
+  : K extends "places" ? BasePlace[]
+  : number;
 type RecordOf<L extends StateLayout> = L extends StateLayout
   ? { type: L["type"] } & { -readonly [F in keyof L["fields"]]: FieldValue<L["fields"][F]> }
   : never;
@@ -135,6 +168,10 @@ export class StateWriter {
         return this.#name(value);
       case "runs":
         return this.#runs(value);
+      case "tracked":
+        return this.#tracked(value);
+      case "places":
+        return this.#places(value);
     }
   }
 
@@ -177,6 +214,25 @@ export class StateWriter {
     for (const run of runs) {
       this.#f64(run.from);
       this.#u32(run.count);
+    }
+  }
+
+  #tracked(list: TrackedList): void {
+    const encoded = list.encode();
+    this.#u32(list.count);
+    this.#u32(encoded.length);
+    const at = this.#reserve(encoded.length);
+    this.#bytes.set(encoded, at);
+  }
+
+  #places(places: readonly BasePlace[]): void {
+    this.#u32(places.length);
+    for (const { fileNumber, dataAt, dataBytes, dataCrc, count } of places) {
+      this.#u32(fileNumber);
+      this.#f64(dataAt);
+      this.#u32(dataBytes);
+      this.#u32(dataCrc);
+      this.#u32(count);
     }
   }
 }
@@ -236,5 +292,23 @@ class FieldReader {
 
   runs(): SeqRun[] {
     return Array.from({ length: this.u32() }, () => ({ from: this.f64(), count: this.u32() }));
+  }
+
+  tracked(): TrackedList {
+    const list = new TrackedList(), count = this.u32(), byteCount = this.u32();
+    if (this.#at + byteCount > this.#bytes.length) throw new RangeError("a list of tracked messages is cut");
+    list.decode(this.#bytes.subarray(this.#at, this.#at + byteCount), count);
+    this.#at += byteCount;
+    return list;
+  }
+
+  places(): BasePlace[] {
+    return Array.from({ length: this.u32() }, () => ({
+      fileNumber: this.u32(),
+      dataAt: this.f64(),
+      dataBytes: this.u32(),
+      dataCrc: this.u32(),
+      count: this.u32(),
+    }));
   }
 }

@@ -13,7 +13,7 @@ import { unfinished } from "../support/recovered_contents.ts";
 
 const LONG_MS = 3_600_000;
 /** Deferred messages whose state takes more than a block of a snapshot has. */
-const MANY = 45_000;
+const MANY = 80_000;
 const CHANNELS = ["first", "second", "third"];
 
 function start(fileSystem: MemoryFileSystem, clock: FakeClock): PersistentBroker {
@@ -41,7 +41,7 @@ async function filled(clock: FakeClock): Promise<{ files: MemoryFileSystem; expe
   for (const name of CHANNELS) {
     broker.beginTurn();
     const topic = broker.topic(`of_${name}`, false), channel = topic.channel(name, false);
-    for (let i = 0; i < MANY; i++) topic.publish(source, 0, 8, LONG_MS);
+    for (let i = 0; i < MANY; i++) topic.publish(source, 0, 8, LONG_MS + (i * 7919) % 100_003);
     for (let i = 0; i < 100; i++) topic.publish(source, 0, 8);
     broker.endTurn();
     const consumer = FakeConsumer.to(channel, broker, LONG_MS);
@@ -65,7 +65,7 @@ Deno.test("Recovery takes the state before a snapshot that the death of the proc
   const snapshot = whole.fileSystem.content(newest);
   await whole.bury();
   assert.ok(snapshot.length > 2 << 20, "the snapshot has several blocks");
-  for (let length = 0; length < snapshot.length; length += 700_000) {
+  for (let length = 0; length < snapshot.length; length += 500_000) {
     const torn = files.afterKill();
     torn.put(newest, snapshot.slice(0, length));
     const node = start(torn, clock);

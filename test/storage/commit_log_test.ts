@@ -16,13 +16,16 @@ function startLog(
   files: MemoryFileSystem,
   maxBytesPerFile = 1 << 20,
   clock: Clock = new FakeClock(),
+  topics = 1,
 ): CommitLog {
   const log = new CommitLog(
     files,
     { directory: DIRECTORY, maxBytesPerFile, syncsOften: false },
     (emit) => {
       const part = new StateWriter();
-      part.add({ type: "topic", topic: TOPIC, name: "orders", endSeq: 100, releasedSeq: 100 });
+      for (let topic = TOPIC; topic < TOPIC + topics; topic++) {
+        part.add({ type: "topic", topic, name: "orders", endSeq: 100, releasedSeq: 100 });
+      }
       emit(part);
       return () => {};
     },
@@ -49,6 +52,7 @@ function append(log: CommitLog, segment: Segment, from: number, to: number): voi
 
 Deno.test("CommitLog.commit() gives the segment an extent for each group, which can be read back", async () => {
   const files = new MemoryFileSystem(), log = startLog(files), segment = newSegment(4);
+  const withoutMessages = log.usage().liveBytes;
   append(log, segment, 0, 1);
   append(log, segment, 1, 4);
   assert.equal(segment.loggedCount, 4);
@@ -57,7 +61,7 @@ Deno.test("CommitLog.commit() gives the segment an extent for each group, which 
   const bytes = new Uint8Array(first.byteLength);
   await first.file.read(bytes, first.fileOffset);
   assert.deepEqual(bytes, segment.buffer!.bytes.slice(0, first.byteLength));
-  assert.equal(log.usage().liveBytes, segment.usedBytes);
+  assert.equal(log.usage().liveBytes - withoutMessages, segment.usedBytes);
   await log.close();
 });
 
@@ -92,16 +96,16 @@ Deno.test("CommitLog.appendMessages() of a large block that the disk refuses lea
 });
 
 Deno.test("CommitLog.reclaim() keeps a file of which the records were written again, until that is synced", async () => {
-  const files = new MemoryFileSystem(), log = startLog(files, 100), segment = newSegment(2);
-  append(log, segment, 0, 1);
-  append(log, segment, 1, 2);
+  const files = new MemoryFileSystem(), log = startLog(files, 100), segment = newSegment(8);
+  append(log, segment, 0, 4);
+  append(log, segment, 4, 8);
   log.rollIfFull();
   await log.sync();
   log.rewriteMessages(segment, TOPIC);
   log.commit();
   log.reclaim(false);
   const cut = recover(files.afterPowerCut(), DIRECTORY).blocks.get(TOPIC) ?? [];
-  assert.equal(cut.reduce((sum, { entry }) => sum + entry.count, 0), 2, "records that a power cut leaves");
+  assert.equal(cut.reduce((sum, { entry }) => sum + entry.count, 0), 8, "records that a power cut leaves");
   await log.sync();
   log.reclaim(false);
   await log.close();
@@ -109,15 +113,15 @@ Deno.test("CommitLog.reclaim() keeps a file of which the records were written ag
 });
 
 Deno.test("CommitLog.reclaim() keeps one finished file to write over, and dropSpare() lets it go", async () => {
-  const files = new MemoryFileSystem(), log = startLog(files, 100), segment = newSegment(2);
-  append(log, segment, 0, 2);
+  const files = new MemoryFileSystem(), log = startLog(files, 100), segment = newSegment(8);
+  append(log, segment, 0, 8);
   log.rollIfFull();
   await log.sync();
   log.forget(segment);
   log.reclaim(true);
   assert.ok(files.exists(`${DIRECTORY}/spare.log`));
-  const again = newSegment(2);
-  append(log, again, 0, 2);
+  const again = newSegment(8);
+  append(log, again, 0, 8);
   log.rollIfFull();
   assert.ok(!files.exists(`${DIRECTORY}/spare.log`), "the spare file was not used");
   log.dropSpare();
@@ -135,5 +139,26 @@ Deno.test("CommitLog.statistics counts groups and bytes, and times writes and sy
   await log.sync();
   await log.secure();
   assert.equal(sum(statistics.syncSeconds.counts), 2);
+  await log.close();
+});
+
+Deno.test("CommitLog.rollIfFull() waits until as much follows a large snapshot as it has itself", async () => {
+  const files = new MemoryFileSystem(), log = startLog(files, 100, new FakeClock(), 300);
+  const logs = () => files.list(DIRECTORY).filter((name) => name.startsWith("commit."));
+  const snapshotBytes = files.content(`${DIRECTORY}/commit.000001.log`).length;
+  assert.ok(snapshotBytes > 10_000, `${snapshotBytes} bytes of snapshot`);
+  let rolledAtBytes = 0;
+  for (let bytes = 0; bytes < snapshotBytes * 3; bytes += 440) {
+    append(log, newSegment(8), 0, 8);
+    log.rollIfFull();
+    if (logs().length === 2 && rolledAtBytes === 0) rolledAtBytes = bytes + 440;
+  }
+  assert.ok(
+    rolledAtBytes >= snapshotBytes && rolledAtBytes < snapshotBytes * 1.1,
+    `rolled at ${rolledAtBytes}`,
+  );
+  assert.equal(logs().length, 3);
+  assert.ok(log.usage().liveBytes >= snapshotBytes, "a snapshot is no garbage");
+  assert.ok(!log.rollIfGarbage(0), "a snapshot and little else is replaced by the same again");
   await log.close();
 });

@@ -1,5 +1,6 @@
 /** State records: every type there and back, their bytes, and what is refused. */
 import assert from "node:assert/strict";
+import { TrackedList } from "../../src/storage/tracked_list.ts";
 import {
   readStateRecords,
   STATE_LAYOUTS,
@@ -48,6 +49,14 @@ const records: [StateRecord, hex: string][] = [
     { type: "imported", queue: "a;b", fileNumber: 4, position: 1 },
     "0c" + "03613b62" + "00000004" + "3ff0000000000000",
   ],
+  [
+    {
+      type: "tracked base",
+      channel: 2,
+      places: [{ fileNumber: 3, dataAt: 1, dataBytes: 4, dataCrc: 0xfffffffe, count: 5 }],
+    },
+    "0e" + "00000002" + "00000001" + "00000003" + "3ff0000000000000" + "00000004" + "fffffffe" + "00000005",
+  ],
 ];
 
 function hexOf(bytes: Uint8Array): string {
@@ -74,6 +83,22 @@ Deno.test("readStateRecords() reads many records, past every growth of the write
   assert.deepEqual([...readStateRecords(writer.bytes)], expected);
   writer.clear();
   assert.deepEqual([writer.count, writer.size, [...readStateRecords(writer.bytes)]], [0, 0, []]);
+});
+
+Deno.test("StateWriter.add() writes a list of tracked messages, and readStateRecords() reads it", () => {
+  const list = new TrackedList(), writer = new StateWriter();
+  list.add(300, 2, 0);
+  list.add(299, 0, 0.001);
+  writer.add({ type: "tracked list", channel: 2, list });
+  assert.equal(hexOf(writer.bytes), "0d" + "00000002" + "00000002" + "00000006" + "10ac02" + "050101");
+  const [record] = readStateRecords(writer.bytes);
+  assert.ok(record.type === "tracked list");
+  const { seqs, attempts, dueMs, count } = record.list;
+  assert.deepEqual([count, seqs[0], attempts[0], dueMs[0]], [2, 300, 2, 0]);
+  assert.deepEqual([seqs[1], attempts[1], dueMs[1]], [299, 0, 0.001]);
+  for (let size = 1; size < writer.bytes.length; size++) {
+    assert.throws(() => [...readStateRecords(writer.bytes.slice(0, size))], RangeError, `cut at ${size}`);
+  }
 });
 
 Deno.test("StateWriter.add() takes names of the greatest length", () => {

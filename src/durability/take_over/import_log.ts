@@ -7,7 +7,7 @@ import type { CommitLog } from "../../storage/commit_log.ts";
 import type { StateWriter } from "../../storage/state_records.ts";
 import type { BackgroundSync } from "../background_sync.ts";
 import type { GroupWriter } from "../group_writer.ts";
-import type { ImportedQueues, QueuePlace } from "../imported_queues.ts";
+import type { ImportedQueues, QueuePlace } from "./imported_queues.ts";
 import type { PositionWriter } from "../position_writer.ts";
 
 export interface ImportLogParts {

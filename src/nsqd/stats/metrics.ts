@@ -108,8 +108,8 @@ function writeLog(to: MetricsWriter, { broker, persistence }: MetricsSources): v
   const figures = persistence.figures(), { log } = figures;
   to.gauge("queue_memory_bytes", "Buffers that hold messages in memory", broker.pool.lentBytes);
   to.gauge("queue_memory_idle_bytes", "Such buffers that are kept for reuse", broker.pool.idleBytes);
-  to.gauge("queue_disk_bytes", "Messages in log files, finished ones included", figures.dataBytes);
-  to.gauge("queue_disk_wanted_bytes", "Messages in log files that may still be wanted", figures.liveBytes);
+  to.gauge("queue_disk_bytes", "Size of the log files, with what is finished in them", figures.fileBytes);
+  to.gauge("queue_disk_wanted_bytes", "What may still be wanted of them", figures.liveBytes);
   to.counter("queue_reads_total", "Segments read back from log files", figures.loads);
   to.counter("queue_moves_total", "Messages that compaction moved to another file", figures.movedRecords);
   to.gauge("log_files", "Log files", figures.fileCount);

@@ -1,14 +1,14 @@
 /** What a restart finds, for what once went wrong; the model test has the rest. */
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
-import type { Topic } from "../../src/broker/topic.ts";
-import type { Durability } from "../../src/broker/store.ts";
-import { newBuffer } from "../../src/buffers/buffer_pool.ts";
-import { FakeClock } from "../support/fake_clock.ts";
-import { FakeConsumer } from "../support/fake_consumer.ts";
-import { MemoryFileSystem } from "../support/memory_file_system.ts";
-import { PersistentBroker } from "../support/persistent_broker.ts";
-import { unfinished } from "../support/recovered_contents.ts";
+import type { Topic } from "../../../src/broker/topic.ts";
+import type { Durability } from "../../../src/broker/store.ts";
+import { newBuffer } from "../../../src/buffers/buffer_pool.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { FakeConsumer } from "../../support/fake_consumer.ts";
+import { MemoryFileSystem } from "../../support/memory_file_system.ts";
+import { PersistentBroker } from "../../support/persistent_broker.ts";
+import { unfinished } from "../../support/recovered_contents.ts";
 
 const LONG_MS = 3_600_000;
 

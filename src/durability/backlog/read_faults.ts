@@ -2,16 +2,16 @@
  * What happens when backlog cannot be read: what is damaged is given up and a copy of its bytes kept, what the disk
  * refuses for the moment is deferred.
  *
- * Tested in test/durability/persistence_faults_test.ts and test/durability/residency_test.ts.
+ * Tested in test/durability/persistence_faults_test.ts and test/durability/backlog/residency_test.ts.
  */
-import type { Topic } from "../broker/topic.ts";
-import type { Clock } from "../clock/clock.ts";
-import type { Logger } from "../log/logger.ts";
-import { type FileSystem, keepDamaged } from "../storage/file_system.ts";
-import type { Segment } from "../storage/segment.ts";
+import type { Topic } from "../../broker/topic.ts";
+import type { Clock } from "../../clock/clock.ts";
+import type { Logger } from "../../log/logger.ts";
+import { type FileSystem, keepDamaged } from "../../storage/file_system.ts";
+import type { Segment } from "../../storage/segment.ts";
 import type { ReadFaults } from "./residency.ts";
 
-export class BacklogFaults implements ReadFaults {
+export class ReadFaultReports implements ReadFaults {
   readonly #fileSystem: FileSystem;
   readonly #clock: Clock;
   readonly #logger: Logger;

@@ -1,11 +1,11 @@
 /**
  * Where the messages of a topic are after a start: segments made of the blocks that recovery found.
  *
- * Tested in test/durability/restore_test.ts.
+ * Tested in test/durability/restore/restore_test.ts.
  */
-import type { Topic } from "../broker/topic.ts";
-import type { RecoveredBlock } from "../storage/recovery.ts";
-import { Segment } from "../storage/segment.ts";
+import type { Topic } from "../../broker/topic.ts";
+import type { RecoveredBlock } from "../../storage/recovery.ts";
+import { Segment } from "../../storage/segment.ts";
 
 /** A restored segment ends at this size, or when it lies in so many places. */
 const SEGMENT_BYTES = 1 << 20;

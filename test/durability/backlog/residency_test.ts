@@ -1,16 +1,16 @@
 /** Reading segments back from a disk that refuses, on a source of a segment's bytes that the test holds. */
 import assert from "node:assert/strict";
-import { type ReadFaults, Residency, type ResidencyHost } from "../../src/durability/residency.ts";
-import { Topic } from "../../src/broker/topic.ts";
-import { Broker } from "../../src/broker/broker.ts";
-import { BufferPool, newBuffer } from "../../src/buffers/buffer_pool.ts";
-import { Logger } from "../../src/log/logger.ts";
-import { dataChecksum } from "../../src/storage/block.ts";
-import { Segment, type SegmentSource } from "../../src/storage/segment.ts";
-import { FakeClock } from "../support/fake_clock.ts";
-import { MemoryStore } from "../support/memory_store.ts";
-import { NEVER_MS } from "../support/persistent_broker.ts";
-import { until } from "../support/program_process.ts";
+import { type ReadFaults, Residency, type ResidencyHost } from "../../../src/durability/backlog/residency.ts";
+import { Topic } from "../../../src/broker/topic.ts";
+import { Broker } from "../../../src/broker/broker.ts";
+import { BufferPool, newBuffer } from "../../../src/buffers/buffer_pool.ts";
+import { Logger } from "../../../src/log/logger.ts";
+import { dataChecksum } from "../../../src/storage/block.ts";
+import { Segment, type SegmentSource } from "../../../src/storage/segment.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { MemoryStore } from "../../support/memory_store.ts";
+import { NEVER_MS } from "../../support/persistent_broker.ts";
+import { until } from "../../support/program_process.ts";
 
 /** A disk with the bytes of one segment after the other. */
 class Fixture implements ResidencyHost, ReadFaults, SegmentSource {

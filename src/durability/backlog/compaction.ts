@@ -9,19 +9,20 @@
  * Everything is written and synced at its new place before the old one is let go, so a crash at any point
  * finds each record at least once; recovery takes one of two copies.
  */
-import type { Logger } from "../log/logger.ts";
-import { KIND_MESSAGES, KIND_SPARSE, SEQ_ENTRY_BYTES } from "../storage/block.ts";
-import type { BufferPool } from "../buffers/buffer_pool.ts";
-import type { CommitLog } from "../storage/commit_log.ts";
-import type { KeptPlace } from "../storage/kept_files.ts";
-import type { LogFile } from "../storage/log_file.ts";
-import { Segment } from "../storage/segment.ts";
-import type { Broker } from "../broker/broker.ts";
-import type { Channel } from "../broker/channel.ts";
-import type { Chunk } from "../broker/topic_log/chunk.ts";
-import { FIRST_SLOT, TRACKED } from "../broker/topic_log/chunk.ts";
+import type { Logger } from "../../log/logger.ts";
+import { KIND_MESSAGES, KIND_SPARSE, SEQ_ENTRY_BYTES } from "../../storage/block.ts";
+import type { BufferPool } from "../../buffers/buffer_pool.ts";
+import type { CommitLog } from "../../storage/commit_log.ts";
+import type { KeptPlace } from "../../storage/kept_files.ts";
+import type { LogFile } from "../../storage/log_file.ts";
+import { Segment } from "../../storage/segment.ts";
+import type { Broker } from "../../broker/broker.ts";
+import type { Channel } from "../../broker/channel.ts";
+import type { Chunk } from "../../broker/topic_log/chunk.ts";
+import { FIRST_SLOT, TRACKED } from "../../broker/topic_log/chunk.ts";
+import type { TrackedBases } from "../tracked_bases.ts";
 import type { Residency } from "./residency.ts";
-import type { Topic } from "../broker/topic.ts";
+import type { Topic } from "../../broker/topic.ts";
 
 /** A passed segment is left alone for this long: most of it is finished in a moment. */
 const PASSED_MS = 5000;
@@ -39,6 +40,7 @@ type Claims = { channel: Channel; chunk: Chunk }[];
 export class Compaction {
   readonly #log: CommitLog;
   readonly #residency: Residency;
+  readonly #bases: TrackedBases;
   readonly #pool: BufferPool;
   readonly #logger: Logger;
   readonly #sparse = new Map<Segment, Topic>();
@@ -50,7 +52,14 @@ export class Compaction {
   /** Records moved since the start, for metrics. */
   movedRecords = 0;
 
-  constructor(log: CommitLog, residency: Residency, pool: BufferPool, logger: Logger) {
+  constructor(
+    log: CommitLog,
+    residency: Residency,
+    bases: TrackedBases,
+    pool: BufferPool,
+    logger: Logger,
+  ) {
+    this.#bases = bases;
     this.#log = log;
     this.#residency = residency;
     this.#pool = pool;
@@ -71,6 +80,7 @@ export class Compaction {
   /** Resolves when the running round is over; none begins after. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#bases.stop();
     try {
       await this.#running;
     } catch (cause) {
@@ -85,8 +95,9 @@ export class Compaction {
       if (!topic.ephemeral && topic.channels.size > 0) await this.#gatherPassed(topic, broker);
     }
     await this.#mergeSparse();
-    const { dataBytes, liveBytes } = this.#log.usage();
-    if (dataBytes - liveBytes > Math.max(TOLERATED_FILES * this.#log.maxBytesPerFile, liveBytes)) {
+    for (const topic of broker.topics.values()) await this.#bases.run(topic.channels.values());
+    const { fileBytes, liveBytes } = this.#log.usage();
+    if (fileBytes - liveBytes > Math.max(TOLERATED_FILES * this.#log.maxBytesPerFile, liveBytes)) {
       await this.#emptyFile(broker);
     }
   }
@@ -252,6 +263,7 @@ export class Compaction {
     this.#emptiest = emptiest;
     this.#emptiestBytes = emptiest?.liveBytes ?? 0;
     if (emptiest === undefined || !settled) return;
+    this.#bases.moveOut(emptiest);
     for (const topic of broker.topics.values()) {
       for (let segment = topic.log.first; segment !== null && !this.#stopped; segment = segment.next) {
         if (!segment.extents.some((extent) => extent.file === emptiest)) continue;
@@ -278,7 +290,7 @@ export class Compaction {
 }
 
 function share(file: LogFile): number {
-  return file.liveBytes / Math.max(1, file.dataBytes);
+  return file.liveBytes / Math.max(1, file.size);
 }
 
 function isPassed(topic: Topic, segment: Segment): boolean {

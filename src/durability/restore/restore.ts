@@ -4,24 +4,28 @@
  * All messages come back as evicted segments; they are read when a consumer wants them, so the broker serves
  * before its backlog is in memory.
  */
-import type { Logger } from "../log/logger.ts";
-import { isEphemeral } from "../protocol/names.ts";
-import type { RecoveredBlock, Recovery } from "../storage/recovery.ts";
-import type { RecoveredChannel, RecoveredTopic } from "../storage/recovered_state.ts";
-import type { Broker } from "../broker/broker.ts";
-import type { Channel } from "../broker/channel.ts";
-import type { Compaction } from "./compaction.ts";
-import type { Metadata } from "./metadata.ts";
+import type { Logger } from "../../log/logger.ts";
+import { isEphemeral } from "../../protocol/names.ts";
+import type { RecoveredBlock, Recovery } from "../../storage/recovery.ts";
+import type { RecoveredChannel } from "../../storage/recovered_channel.ts";
+import type { RecoveredTopic } from "../../storage/recovered_state.ts";
+import type { Broker } from "../../broker/broker.ts";
+import type { Channel } from "../../broker/channel.ts";
+import type { Compaction } from "../backlog/compaction.ts";
+import type { Metadata } from "../metadata.ts";
 import { findDense, placeBlocks, type Places } from "./places.ts";
-import type { PositionWriter } from "./position_writer.ts";
-import type { Residency } from "./residency.ts";
-import type { Topic } from "../broker/topic.ts";
+import type { PositionWriter } from "../position_writer.ts";
+import { snapshotWritten } from "../positions.ts";
+import type { TrackedBases } from "../tracked_bases.ts";
+import type { Residency } from "../backlog/residency.ts";
+import type { Topic } from "../../broker/topic.ts";
 
 /** Who is told of what is restored. */
 export interface RestoreTargets {
   residency: Residency;
   compaction: Compaction;
   positions: PositionWriter;
+  bases: TrackedBases;
 }
 
 /** What restoring one topic needs. */
@@ -112,7 +116,7 @@ function releasedSeqOf(recovered: RecoveredTopic): number {
 
 /** @returns how many unfinished messages were not found */
 function restoreChannel(
-  { positions, toMonotonicMs }: Restoring,
+  { positions, bases, toMonotonicMs }: Restoring,
   topic: Topic,
   recovered: RecoveredChannel,
   places: Places,
@@ -120,20 +124,46 @@ function restoreChannel(
   const channel = topic.restoreChannel(recovered.name, recovered.cursorSeq);
   positions.register(channel, recovered.number);
   let missing = 0;
-  for (const [seq, { attempts, dueMs }] of recovered.tracked) {
+  const restoreTracked = (seq: number, attempts: number, dueMs: number) => {
     const atMs = dueMs > 0 ? Math.max(dueMs + toMonotonicMs, 1) : 0;
-    if (seq < topic.log.releasedSeq && !restoreMessage(channel, places, seq, attempts, atMs)) missing++;
+    return restoreMessage(channel, places, seq, attempts, atMs);
+  };
+  const { tracked, baseList, finishedOfBase } = recovered, gone: number[] = [];
+  for (let i = 0; i < (baseList?.count ?? 0); i++) {
+    const seq = baseList!.seqs[i];
+    if (tracked.has(seq) || finishedOfBase.has(seq)) continue;
+    if (!restoreTracked(seq, baseList!.attempts[i], baseList!.dueMs[i])) gone.push(seq);
+  }
+  for (const [seq, { attempts, dueMs }] of tracked) {
+    if (seq < topic.log.releasedSeq && !restoreTracked(seq, attempts, dueMs)) missing++;
+  }
+  missing += gone.length;
+  // So far the log told of all of it.
+  snapshotWritten(channel);
+  if (recovered.placedBase.length > 0) {
+    bases.restore(channel, recovered.placedBase, new Set([...tracked.keys(), ...finishedOfBase, ...gone]));
   }
   for (const run of recovered.runs) {
     for (let seq = run.from; seq < run.from + run.count; seq++) {
       if (!restoreMessage(channel, places, seq, 1, 0)) missing++;
     }
   }
-  for (const { from, to } of recovered.doneAhead) {
+  for (const { from, to } of merged(recovered.doneAhead)) {
     // The log may have a gap, in which a cursor rests inside of a range that it passed.
     channel.finishWaiting(Math.max(from, recovered.cursorSeq), to);
   }
   return missing;
+}
+
+/** The ranges in order, those that meet as one: each costs a walk over segments. */
+function merged(ranges: readonly { from: number; to: number }[]): { from: number; to: number }[] {
+  const result: { from: number; to: number }[] = [];
+  for (const { from, to } of [...ranges].sort((a, b) => a.from - b.from)) {
+    const last = result[result.length - 1];
+    if (last !== undefined && from <= last.to) last.to = Math.max(last.to, to);
+    else result.push({ from, to });
+  }
+  return result;
 }
 
 function restoreMessage(

@@ -9,12 +9,12 @@
  * What the disk does not give is deferred and tried again, without end; what is damaged or gone is given up. Neither
  * keeps the rest of a segment, or those behind it, from the consumers.
  */
-import type { Logger } from "../log/logger.ts";
-import { RECORD_OVERHEAD } from "../protocol/message.ts";
-import { dataChecksum } from "../storage/block.ts";
-import type { BufferPool } from "../buffers/buffer_pool.ts";
-import type { Extent, Segment } from "../storage/segment.ts";
-import type { Topic } from "../broker/topic.ts";
+import type { Logger } from "../../log/logger.ts";
+import { RECORD_OVERHEAD } from "../../protocol/message.ts";
+import { dataChecksum } from "../../storage/block.ts";
+import type { BufferPool } from "../../buffers/buffer_pool.ts";
+import type { Extent, Segment } from "../../storage/segment.ts";
+import type { Topic } from "../../broker/topic.ts";
 
 /** What residency needs of the store around it. */
 export interface ResidencyHost {
