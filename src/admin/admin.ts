@@ -45,6 +45,7 @@ import {
   tlsSettingsOf,
   usersFileOf,
 } from "./options_meaning.ts";
+import { mountPages } from "./pages/pages.tsx";
 import { Poller } from "./poller/poller.ts";
 
 /** A running console. */
@@ -128,7 +129,9 @@ export async function runAdmin(
   });
   let address = "";
   const basePath = normalizeBasePath(options.basePath);
+  const streams = new AbortController();
   const console = createConsole({
+    stopping: streams.signal,
     settings: () => settingsOf(live.values, basePath, accessKind),
     address: () => `http://${address}${basePath === "/" ? "" : basePath}`,
     poller,
@@ -163,7 +166,7 @@ export async function runAdmin(
       ...configRoutes(live),
       ...(options.devStaticDir === "" ? [] : staticRoutes(options.devStaticDir)),
     ] satisfies Route[],
-    mountPages: surroundings.mountPages ?? (() => {}),
+    mountPages: surroundings.mountPages ?? mountPages,
     imageOrigins: imageOriginsOf(options),
     logger,
   });
@@ -179,6 +182,7 @@ export async function runAdmin(
   let stopping: Promise<void> | undefined;
   const stopInOrder = async () => {
     logger.info(`HTTP: closing ${server.address}`);
+    streams.abort();
     const polled = poller.stop();
     await server.shutdown();
     await polled;

@@ -90,6 +90,8 @@ export type LoginResult =
 
 export interface Console {
   readonly settings: ConsoleSettings;
+  /** Fires when the console stops: streams end then. */
+  readonly stopping: AbortSignal;
 
   /**
    * The cluster, at most a bit over a second old; polling goes on every second for some seconds after each call, so

@@ -25,6 +25,7 @@ export interface ConsoleParts {
   readonly audit: AuditLog;
   readonly access: Access;
   readonly clock: Clock;
+  readonly stopping: AbortSignal;
   readonly sessionLifetimeMs: number;
 }
 
@@ -37,6 +38,7 @@ export function createConsole(parts: ConsoleParts): Console {
     get settings() {
       return parts.settings();
     },
+    stopping: parts.stopping,
     look: (scope = { clients: "none" }) => poller.look(scope),
     snapshot: () => poller.snapshot,
     onSnapshot: (listener) => poller.listen(listener),

@@ -194,10 +194,13 @@ async function identified(
     (raw.headers.get("accept") ?? "").includes("text/html");
   if (wantsPage) return context.redirect(`${prefix}/login?next=${encodeURIComponent(target)}`, 303);
   logger.debug(`HTTP: ${raw.method} ${target} needs a login`);
-  return respondError("v1", new HttpError(401, "UNAUTHORIZED"), [[
-    "WWW-Authenticate",
-    `Basic realm="nsqadmin"`,
-  ]]);
+  // A script of a page is no program that could answer: the browser would ask with a window of its own.
+  const isScript = raw.headers.has("sec-fetch-site");
+  return respondError(
+    "v1",
+    new HttpError(401, "UNAUTHORIZED"),
+    isScript ? [] : [["WWW-Authenticate", `Basic realm="nsqadmin"`]],
+  );
 }
 
 function failed(cause: Error, context: Context<ConsoleEnv>, logger: Logger): Response {

@@ -1,0 +1,46 @@
+/** Login, roles, and a session that ends, in a browser. */
+import assert from "node:assert/strict";
+import { hashPassword } from "../../src/admin/access/password.ts";
+import { writeUsersFile } from "../../src/admin/access/users_file.ts";
+import { Browser } from "../support/browser.ts";
+import { ConsoleCluster } from "../support/console_cluster.ts";
+
+const PASSWORD = "correct horse battery";
+
+/** What each role finds on the page of a topic, and what the server answers when it deletes all the same. */
+const ROLES = [
+  { role: "viewer", buttons: [], status: 403 },
+  { role: "operator", buttons: ["Publish", "Pause", "Create channel", "Empty"], status: 403 },
+  { role: "admin", buttons: ["Publish", "Pause", "Create channel", "Empty", "Delete"], status: 303 },
+] as const;
+
+Deno.test("Login and roles in a browser", async (t) => {
+  await using browser = await Browser.start();
+  if (browser === null) return;
+  const usersFile = await Deno.makeTempFile({ prefix: "nsq_users_" });
+  const passwordHash = await hashPassword(PASSWORD);
+  writeUsersFile(
+    usersFile,
+    ROLES.map(({ role }) => ({ name: `the_${role}`, role, canViewBodies: false, password: passwordHash })),
+  );
+  await using cluster = await ConsoleCluster.start({ nodes: 1, adminFlags: [`--users-file=${usersFile}`] });
+  const { base } = cluster;
+  await cluster.publish(0, "orders");
+
+  await t.step("a wrong password is refused, the right one leads on, and logging out ends it", async () => {
+    const args = { base, name: "the_viewer", password: PASSWORD, path: "/topics/orders" };
+    await browser.run("logInAfterMistake", args);
+  });
+  for (const { role, buttons, status } of ROLES) {
+    await t.step(`${role} sees the actions of the role, and the server holds that line`, async () => {
+      const args = { base, name: `the_${role}`, password: PASSWORD, topic: "orders" };
+      assert.deepEqual(await browser.run("seeActions", args), { buttons, status });
+    });
+  }
+  await t.step("a session that ends is begun again without leaving the page", async () => {
+    await cluster.publish(0, "orders");
+    const args = { base, name: "the_operator", password: PASSWORD, topic: "orders" };
+    await browser.run("logInAgainInPlace", args);
+  });
+  await Deno.remove(usersFile);
+});
