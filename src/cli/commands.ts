@@ -98,6 +98,12 @@ export const commands: readonly Command[] = [
     load: async () => runnerOf((await import("../tools/bench/bench.ts")).benchTool),
   },
   {
+    name: "healthcheck",
+    aliases: [],
+    summary: "Asks a program whether it is well, for images and scripts",
+    load: () => import("./healthcheck.ts"),
+  },
+  {
     name: "systemd",
     aliases: [],
     summary: "Writes unit files, to run as services under systemd",

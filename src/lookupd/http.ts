@@ -28,6 +28,7 @@ export function lookupdRoutes(api: LookupdApi): Route[] {
   const { db, answers } = api;
   return [
     { method: "GET", path: "/ping", style: "plain", handle: () => "OK" },
+    { method: "GET", path: "/live", style: "plain", handle: () => "OK" },
     { method: "GET", path: "/info", handle: () => ({ version }) },
     { method: "GET", path: "/topics", handle: () => new EncodedJson(answers.topics()) },
     {

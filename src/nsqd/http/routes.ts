@@ -63,6 +63,7 @@ export function createNsqdApp(dependencies: NsqdHttpDependencies): Handler {
     ...debugRoutes({ indexPath: "/debug/pprof/", freeMemory: () => dependencies.freeMemory?.() }),
     { method: "GET", path: "/ping", style: "plain", handle: () => ping(dependencies) },
     { method: "GET", path: "/ready", style: "plain", handle: () => ready(dependencies) },
+    { method: "GET", path: "/live", style: "plain", handle: () => "OK" },
     { method: "GET", path: "/info", handle: () => info(dependencies) },
     { method: "GET", path: "/metrics", handle: ({ query }) => metrics(dependencies, query) },
     { method: "GET", path: "/stats", handle: ({ query }) => stats(dependencies, query) },
