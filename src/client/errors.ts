@@ -6,6 +6,7 @@
 
 /** The base of all errors of the client. */
 export class NsqError extends Error {
+  /** The name of the class. */
   override name = "NsqError";
   /** Stays the same between versions, such as `ERR_NSQ_OPTION`; errors of a server have its code, `E_...`. */
   readonly code: string;
@@ -19,8 +20,10 @@ export class NsqError extends Error {
 
 /** An option, a name or an argument that cannot be used; nothing was done. Code `ERR_NSQ_OPTION`. */
 export class OptionError extends NsqError {
+  /** The name of the class. */
   override name = "OptionError";
 
+  /** `message` says what is wrong; `options.cause` is what led to it. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_NSQ_OPTION", message, options);
   }
@@ -39,10 +42,12 @@ export type ConnectionErrorCode =
 
 /** A connection to a node that was not made, or broke. */
 export class ConnectionError extends NsqError {
+  /** The name of the class. */
   override name = "ConnectionError";
   /** The node, as `host:port`. */
   readonly address: string;
 
+  /** `address` is the node's `host:port`. */
   constructor(code: ConnectionErrorCode, address: string, message: string, options?: ErrorOptions) {
     super(code, message, options);
     this.address = address;
@@ -51,12 +56,14 @@ export class ConnectionError extends NsqError {
 
 /** An error that a node sent; `code` is its code, such as `E_BAD_TOPIC`. */
 export class ServerError extends NsqError {
+  /** The name of the class. */
   override name = "ServerError";
   /** The node, as `host:port`. */
   readonly address: string;
   /** The node's words after the code. */
   readonly description: string;
 
+  /** `code` and `description` are the node's; `address` is its `host:port`. */
   constructor(code: string, description: string, address: string) {
     super(code, `${address}: ${code}${description === "" ? "" : ` ${description}`}`);
     this.address = address;
@@ -72,11 +79,14 @@ export type PublishErrorCode = "ERR_NSQ_NOT_SENT" | "ERR_NSQ_UNCONFIRMED" | "ERR
 
 /** A publish that was not confirmed. */
 export class PublishError extends NsqError {
+  /** The name of the class. */
   override name = "PublishError";
+  /** The topic that was published to. */
   readonly topic: string;
   /** True when its bytes left for a node: then a duplicate is possible if it is published again. */
   readonly isSent: boolean;
 
+  /** `options.cause` is the error of the connection or the node, where there is one. */
   constructor(code: PublishErrorCode, topic: string, message: string, options?: ErrorOptions) {
     super(code, message, options);
     this.topic = topic;
@@ -86,8 +96,10 @@ export class PublishError extends NsqError {
 
 /** The producer or consumer is closed, or closes. Code `ERR_NSQ_CLOSED`. */
 export class ClosedError extends NsqError {
+  /** The name of the class. */
   override name = "ClosedError";
 
+  /** `message` names what is closed. */
   constructor(message: string) {
     super("ERR_NSQ_CLOSED", message);
   }
@@ -95,10 +107,12 @@ export class ClosedError extends NsqError {
 
 /** A lookupd that gave no usable answer. Code `ERR_NSQ_LOOKUP`. */
 export class LookupError extends NsqError {
+  /** The name of the class. */
   override name = "LookupError";
   /** The lookupd, as it was given. */
   readonly address: string;
 
+  /** `address` is the lookupd's. */
   constructor(address: string, message: string, options?: ErrorOptions) {
     super("ERR_NSQ_LOOKUP", message, options);
     this.address = address;
@@ -107,8 +121,10 @@ export class LookupError extends NsqError {
 
 /** A body that the codec cannot decode. Code `ERR_NSQ_DECODE`. */
 export class DecodeError extends NsqError {
+  /** The name of the class. */
   override name = "DecodeError";
 
+  /** `message` says what is wrong; `options.cause` is what led to it. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_NSQ_DECODE", message, options);
   }
@@ -125,10 +141,12 @@ export type MessageErrorCode =
 
 /** A message that is no longer ours: another consumer gets it, or has it. */
 export class MessageError extends NsqError {
+  /** The name of the class. */
   override name = "MessageError";
   /** The 16 hex digits of the message. */
   readonly id: string;
 
+  /** `id` is the message's. */
   constructor(code: MessageErrorCode, id: string, message: string) {
     super(code, message);
     this.id = id;

@@ -33,7 +33,7 @@ export {
   type ProducerOptions,
   type TlsOptions,
 } from "./options/options.ts";
-export { applyGoOption } from "./options/go_options.ts";
+export { applyGoOption, type GoOptions } from "./options/go_options.ts";
 export { Producer, type ProducerEvents, type PublishOptions } from "./producer/producer.ts";
 export { Consumer } from "./consumer/consumer.ts";
 export { type ConsumerEvents, type ConsumerStats, type RunOptions } from "./consumer/consumer_events.ts";

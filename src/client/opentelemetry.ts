@@ -21,12 +21,6 @@ import {
 import type { ConnectionContext, ProcessContext, PublishContext } from "./tracing.ts";
 import { CLIENT_VERSION } from "./version.ts";
 
-/** What may be chosen. */
-export interface InstrumentOptions {
-  /** Makes the spans. Default: that of the global provider. */
-  tracer?: Tracer;
-}
-
 interface SpanDescription {
   name: string;
   kind: SpanKind;
@@ -34,13 +28,13 @@ interface SpanDescription {
 }
 
 /**
- * Makes a span for each publish, each processed message and each attempt to connect, from now on. The handler of
+ * Makes a span of the global provider for each publish, each processed message and each attempt to connect, from now on. The handler of
  * a message runs in the context of its span. Returns the function that ends it.
  *
  *     const stop = instrument();
  */
-export function instrument(options: InstrumentOptions = {}): () => void {
-  const tracer = options.tracer ?? trace.getTracer("@nsq/client", CLIENT_VERSION);
+export function instrument(): () => void {
+  const tracer = trace.getTracer("@nsq/client", CLIENT_VERSION);
   const stops = [
     follow<PublishContext>(tracer, "nsq:publish", ({ topic, count }) => ({
       name: `publish ${topic}`,

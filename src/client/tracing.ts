@@ -8,6 +8,7 @@ import { builtinModule } from "./runtime.ts";
 
 /** What a publish is about: `tracing:nsq:publish:*`. */
 export interface PublishContext {
+  /** The topic that is published to. */
   topic: string;
   /** Messages of the call. */
   count: number;
@@ -15,11 +16,15 @@ export interface PublishContext {
 
 /** What the processing of a message is about: `tracing:nsq:process:*`. */
 export interface ProcessContext {
+  /** The topic it was published to. */
   topic: string;
+  /** The channel it came through. */
   channel: string;
   /** 16 hex digits. */
   id: string;
+  /** Deliveries so far, this one included. */
   attempts: number;
+  /** Bytes of its body. */
   bodyBytes: number;
   /** When it was published, ms since the Unix epoch. */
   publishedAtMs: number;

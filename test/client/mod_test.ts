@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import config from "../../deno.json" with { type: "json" };
 import * as client from "../../src/client/mod.ts";
 
 const CLIENT = fileURLToPath(new URL("../../src/client/mod.ts", import.meta.url));
@@ -39,3 +40,26 @@ Deno.test("The client uses nothing of Deno, and of npm only snappyjs", async () 
   const others = specifiers.filter((specifier) => !/^(file|node):/.test(specifier));
   for (const other of others) assert.match(other, /\bsnappyjs@/);
 });
+
+const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
+
+for (
+  const [what, args] of [
+    ["Every public symbol of the package is documented, and none is hidden", [
+      "doc",
+      "--lint",
+      ...Object.values(config.exports),
+    ]],
+    ["The package can be published", ["publish", "--dry-run", "--allow-dirty"]],
+  ] as const
+) {
+  Deno.test(what, async () => {
+    const command = new Deno.Command(Deno.execPath(), {
+      args: [...args],
+      cwd: CHECKOUT,
+      env: { NO_COLOR: "1" },
+    });
+    const { code, stderr } = await command.output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+  });
+}

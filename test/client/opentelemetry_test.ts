@@ -81,7 +81,8 @@ Deno.test("instrument() makes spans of publishes, processed messages and connect
       return span as unknown as Span;
     },
   } as unknown as Tracer;
-  const stop = instrument({ tracer });
+  trace.setGlobalTracerProvider({ getTracer: () => tracer });
+  const stop = instrument();
   try {
     await using server = await startNsqd();
     const nsqd = `127.0.0.1:${server.tcpPort}`;
@@ -119,6 +120,7 @@ Deno.test("instrument() makes spans of publishes, processed messages and connect
     assert.equal(spans.length, 5);
   } finally {
     stop();
+    trace.disable();
     context.disable();
   }
 });

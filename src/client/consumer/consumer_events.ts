@@ -31,8 +31,11 @@ export interface ConsumerStats {
   readonly connections: number;
   /** Messages in hand. */
   readonly inFlight: number;
+  /** Messages that came, redelivered ones included. */
   readonly received: number;
+  /** Messages that were finished. */
   readonly finished: number;
+  /** Messages that were given back. */
   readonly requeued: number;
   /** Messages whose time was over, or whose connection was lost, before they were answered. */
   readonly lost: number;

@@ -9,7 +9,9 @@ export interface LookedUpNode {
   readonly addresses: readonly string[];
   /** Its HTTP API, as `host:port`. */
   readonly httpAddress: string;
+  /** Its machine's name, as it says. */
   readonly hostname: string;
+  /** Its version of NSQ, as it says. */
   readonly version: string;
 }
 
@@ -19,11 +21,13 @@ export interface LookupdSettings {
   timeoutMs: number;
   /** Sent as `Authorization: Bearer`; "" for none. */
   secret: string;
+  /** Sent as `User-Agent`. */
   userAgent: string;
 }
 
 /** What a question to all lookupds gave. */
 export interface LookupAnswer<T> {
+  /** What the lookupds that answered say together. */
   readonly value: T;
   /** Of lookupds that gave no answer this time. */
   readonly errors: readonly LookupError[];
