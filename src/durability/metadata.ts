@@ -6,7 +6,8 @@
  */
 import type { Logger } from "../log/logger.ts";
 import { isEphemeral, isValidName } from "../protocol/names.ts";
-import { type FileSystem, readWhole, writeAtomically } from "../storage/file_system.ts";
+import { writeAtomically } from "../storage/atomic_file.ts";
+import { type FileSystem, readWhole } from "../storage/file_system.ts";
 import type { Topic } from "../broker/topic.ts";
 
 export interface ChannelMetadata {
@@ -26,14 +27,17 @@ const DEBOUNCE_MS = 50;
 const RETRY_MS = 1000;
 
 export class Metadata {
-  readonly topics: TopicMetadata[];
+  readonly topics: readonly TopicMetadata[];
+  readonly #byName: ReadonlyMap<string, TopicMetadata>;
 
-  constructor(topics: TopicMetadata[]) {
+  constructor(topics: readonly TopicMetadata[]) {
     this.topics = topics;
+    // The first of a name counts.
+    this.#byName = new Map([...topics].reverse().map((topic) => [topic.name, topic]));
   }
 
   topic(name: string): TopicMetadata | undefined {
-    return this.topics.find((topic) => topic.name === name);
+    return this.#byName.get(name);
   }
 }
 
@@ -85,11 +89,18 @@ function isNamed(entry: unknown): entry is { name: string; paused?: unknown } {
   return typeof name === "string" && isValidName(name);
 }
 
+export interface MetadataFile {
+  path: string;
+  /** Version of the program, for the file. */
+  version: string;
+  /** True when what was answered must survive a power cut: then the file's name is synced with it. */
+  syncsName: boolean;
+}
+
 /** Keeps the file up to date. */
 export class MetadataWriter {
   readonly #fileSystem: FileSystem;
-  readonly #path: string;
-  readonly #version: string;
+  readonly #file: MetadataFile;
   readonly #topics: () => Iterable<Topic>;
   readonly #logger: Logger;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -97,14 +108,12 @@ export class MetadataWriter {
 
   constructor(
     fileSystem: FileSystem,
-    path: string,
-    version: string,
+    file: MetadataFile,
     topics: () => Iterable<Topic>,
     logger: Logger,
   ) {
     this.#fileSystem = fileSystem;
-    this.#path = path;
-    this.#version = version;
+    this.#file = file;
     this.#topics = topics;
     this.#logger = logger;
   }
@@ -132,7 +141,8 @@ export class MetadataWriter {
   write(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    writeAtomically(this.#fileSystem, this.#path, new TextEncoder().encode(JSON.stringify(this.#document())));
+    const { path, syncsName } = this.#file, text = JSON.stringify(this.#document());
+    writeAtomically(this.#fileSystem, path, new TextEncoder().encode(text), syncsName);
   }
 
   #document() {
@@ -149,6 +159,6 @@ export class MetadataWriter {
         channels: channels.length > 0 ? channels : null,
       });
     }
-    return { topics: topics.length > 0 ? topics : null, version: this.#version };
+    return { topics: topics.length > 0 ? topics : null, version: this.#file.version };
   }
 }

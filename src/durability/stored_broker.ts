@@ -1,14 +1,14 @@
 /**
  * Opens a data path: the broker with all that is stored there, the queues of Go nsqd taken over, ready to serve.
- *
- * Tested in test/nsqd/faults_test.ts and test/nsqd/data_path_test.ts.
  */
 import { Broker, type BrokerOptions } from "../broker/broker.ts";
 import type { BufferPool } from "../buffers/buffer_pool.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
+import { removeLeftovers } from "../storage/atomic_file.ts";
 import type { FileSystem } from "../storage/file_system.ts";
+import { toleratingUnsyncable } from "../storage/unsyncable_directories.ts";
 import { loadMetadata, MetadataWriter } from "./metadata.ts";
 import { Persistence, type PersistenceOptions } from "./persistence.ts";
 import { takeOver } from "./take_over/take_over.ts";
@@ -32,16 +32,22 @@ export interface StoredBroker {
   abandon(): Promise<void>;
 }
 
+const METADATA_NAME = "nsqd.dat";
+
 /** @throws {StartupError} when what is stored cannot be read, or the disk refuses; nothing stays open then */
 export async function openStoredBroker(
   options: BrokerOptions & PersistenceOptions,
   surroundings: StoreSurroundings,
 ): Promise<StoredBroker> {
-  const { fileSystem, pool, clock, logger, version } = surroundings, { directory } = options;
-  const metadataPath = `${directory}/nsqd.dat`;
+  const { pool, clock, logger, version } = surroundings, { directory } = options;
+  const fileSystem = toleratingUnsyncable(surroundings.fileSystem, (text) => logger.warn(`LOG: ${text}`));
+  const metadataPath = `${directory}/${METADATA_NAME}`;
   const stored = startStep(
     "failed to load metadata",
-    () => loadMetadata(fileSystem, metadataPath, logger),
+    () => {
+      removeLeftovers(fileSystem, directory, METADATA_NAME);
+      return loadMetadata(fileSystem, metadataPath, logger);
+    },
     true,
   );
   const persistence = new Persistence(fileSystem, pool, options, clock, logger);
@@ -50,13 +56,8 @@ export async function openStoredBroker(
     broker.stop();
     await persistence.abandon();
   };
-  const metadata = new MetadataWriter(
-    fileSystem,
-    metadataPath,
-    version,
-    () => broker.topics.values(),
-    logger,
-  );
+  const file = { path: metadataPath, version, syncsName: options.durability === "disk" };
+  const metadata = new MetadataWriter(fileSystem, file, () => broker.topics.values(), logger);
   try {
     startStep(`failed to open the log in ${directory}`, () => persistence.open(broker, stored));
     await takeOver(broker, persistence.imports, fileSystem, directory, clock, logger).catch((cause) => {

@@ -9,7 +9,11 @@
  *
  * A producer that left before the last write is not in the file and does not come back.
  */
+import { type Clock, systemClock } from "../clock/clock.ts";
 import type { Logger } from "../log/logger.ts";
+import { replaceInTurns } from "../storage/atomic_file.ts";
+import { denoFileSystem, type FileSystem, readWhole } from "../storage/file_system.ts";
+import { toleratingUnsyncable } from "../storage/unsyncable_directories.ts";
 import type { RegistrationDb } from "./registration_db.ts";
 import { decodeSnapshot, encodeSnapshot, SnapshotError } from "./snapshot_format.ts";
 
@@ -28,6 +32,8 @@ export class Snapshot {
   readonly path: string;
   readonly #db: RegistrationDb;
   readonly #logger: Logger;
+  readonly #fileSystem: FileSystem;
+  readonly #clock: Clock;
   readonly #lock: Deno.FsFile;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #refreshTimer: ReturnType<typeof setInterval> | undefined;
@@ -36,7 +42,16 @@ export class Snapshot {
   #isStopped = false;
   #lastWriteMs = 0;
 
-  private constructor(dataPath: string, lock: Deno.FsFile, db: RegistrationDb, logger: Logger) {
+  private constructor(
+    dataPath: string,
+    lock: Deno.FsFile,
+    db: RegistrationDb,
+    logger: Logger,
+    fileSystem: FileSystem,
+    clock: Clock,
+  ) {
+    this.#fileSystem = toleratingUnsyncable(fileSystem, (text) => logger.warn(`SNAPSHOT: ${text}`));
+    this.#clock = clock;
     this.path = `${dataPath}/${FILE_NAME}`;
     this.#lock = lock;
     this.#db = db;
@@ -49,10 +64,16 @@ export class Snapshot {
    *
    * @throws {Error} when the directory is missing, not writable, or in use by another lookupd
    */
-  static async open(dataPath: string, db: RegistrationDb, logger: Logger): Promise<Snapshot> {
+  static async open(
+    dataPath: string,
+    db: RegistrationDb,
+    logger: Logger,
+    fileSystem: FileSystem = denoFileSystem,
+    clock: Clock = systemClock,
+  ): Promise<Snapshot> {
     const lock = await lockDataPath(dataPath);
-    const snapshot = new Snapshot(dataPath, lock, db, logger);
-    await snapshot.#load();
+    const snapshot = new Snapshot(dataPath, lock, db, logger, fileSystem, clock);
+    snapshot.#load();
     db.onChange = () => snapshot.#changed();
     const refreshIntervalMs = Math.min(MAX_REFRESH_INTERVAL_MS, db.limits.inactiveProducerTimeoutMs / 4);
     snapshot.#refreshTimer = setInterval(() => snapshot.#refresh(), Math.max(refreshIntervalMs, 100));
@@ -73,15 +94,15 @@ export class Snapshot {
     this.#lock.close();
   }
 
-  async #load(): Promise<void> {
+  #load(): void {
     let bytes: Uint8Array;
     try {
-      bytes = await Deno.readFile(this.path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) {
+      if (!this.#fileSystem.exists(this.path)) {
         this.#logger.info(`SNAPSHOT: none in ${this.path}, starting empty`);
         return;
       }
+      bytes = readWhole(this.#fileSystem, this.path);
+    } catch (error) {
       this.#logger.warn(`SNAPSHOT: starting empty, failed to read ${this.path} - ${messageOf(error)}`);
       return;
     }
@@ -94,13 +115,13 @@ export class Snapshot {
       this.#logger.warn(
         `SNAPSHOT: starting empty, ${this.path} moved to ${this.path}.bad - ${error.message}`,
       );
-      await this.#moveAside();
+      this.#moveAside();
     }
   }
 
-  async #moveAside(): Promise<void> {
+  #moveAside(): void {
     try {
-      await Deno.rename(this.path, `${this.path}.bad`);
+      this.#fileSystem.rename(this.path, `${this.path}.bad`);
     } catch (error) {
       this.#logger.warn(`SNAPSHOT: failed to move ${this.path} aside - ${messageOf(error)}`);
     }
@@ -128,11 +149,11 @@ export class Snapshot {
   /** Never rejects: registrations are served from memory, and a full disk must not stop that. */
   async #write(): Promise<void> {
     this.#isDirty = false;
-    const startMs = performance.now();
+    const startMs = this.#clock.monotonicMs();
     let delayMs = WRITE_DELAY_MS;
     try {
-      await this.#replaceFile();
-      this.#lastWriteMs = performance.now() - startMs;
+      await replaceInTurns(this.#fileSystem, this.path, batches(encodeSnapshot(this.#db)));
+      this.#lastWriteMs = this.#clock.monotonicMs() - startMs;
       delayMs = Math.max(WRITE_DELAY_MS, REST_FACTOR * this.#lastWriteMs);
     } catch (error) {
       this.#logger.error(`SNAPSHOT: failed to write ${this.path} - ${messageOf(error)}`);
@@ -141,19 +162,6 @@ export class Snapshot {
     }
     this.#writing = undefined;
     if (this.#isDirty && !this.#isStopped) this.#schedule(delayMs);
-  }
-
-  async #replaceFile(): Promise<void> {
-    const temporary = `${this.path}.tmp`;
-    const file = await Deno.open(temporary, { create: true, write: true, truncate: true });
-    try {
-      for (const batch of batches(encodeSnapshot(this.#db))) await writeAll(file, batch);
-      await file.sync();
-    } finally {
-      file.close();
-    }
-    await Deno.rename(temporary, this.path);
-    await syncDirectory(this.path.slice(0, -FILE_NAME.length));
   }
 }
 
@@ -186,21 +194,6 @@ function concatenate(parts: Uint8Array[], byteCount: number): Uint8Array {
     at += part.length;
   }
   return whole;
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await file.write(rest));
-}
-
-/** Makes the rename itself durable. Windows does not open directories and does not need it. */
-async function syncDirectory(path: string): Promise<void> {
-  if (Deno.build.os === "windows") return;
-  const directory = await Deno.open(path, { read: true });
-  try {
-    await directory.sync();
-  } finally {
-    directory.close();
-  }
 }
 
 function messageOf(error: unknown): string {

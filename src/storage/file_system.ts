@@ -4,7 +4,17 @@
  * Tests put another implementation here that fills the disk, fails a sync, or forgets what was not synced.
  * Every method throws the operating system's error; nothing is retried here, unless descriptors are used up.
  */
+import { statfsSync } from "node:fs";
 import { freeDescriptor, withSpareDescriptor } from "../descriptors/spare_descriptors.ts";
+
+/** What tells one file or directory from another, and a whole one from one that was cut or unlinked. */
+export interface FileStatus {
+  /** The same for the same file only; null where the system has no such thing. */
+  identity: string | null;
+  /** Names that it has; 0 once it was unlinked while open. */
+  linkCount: number;
+  byteCount: number;
+}
 
 /** An open file with one position, shared by reads and writes. */
 export interface FileHandle {
@@ -18,6 +28,7 @@ export interface FileHandle {
   truncateSync(byteLength: number): void;
   /** Bytes in the file. */
   sizeSync(): number;
+  statusSync(): FileStatus;
   /** Resolves when the content is on the disk (fdatasync). */
   syncData(): Promise<void>;
   syncDataSync(): void;
@@ -32,6 +43,8 @@ export interface FileSystem {
   /** Names of the entries of a directory. */
   list(directory: string): string[];
   exists(path: string): boolean;
+  /** Null when there is nothing. */
+  status(path: string): FileStatus | null;
   rename(from: string, to: string): void;
   remove(path: string): void;
   /** The same without waiting: freeing the blocks of a large file takes milliseconds. */
@@ -39,6 +52,9 @@ export interface FileSystem {
   makeDirectory(path: string): void;
   /** Makes created, renamed and removed entries durable. */
   syncDirectory(path: string): Promise<void>;
+  syncDirectorySync(path: string): void;
+  /** Bytes that can still be written below `directory`; null where the system does not say. */
+  availableBytes(directory: string): number | null;
 }
 
 /** Files of the process are private, as those of the original are. */
@@ -61,6 +77,7 @@ export const denoFileSystem: FileSystem = {
       seekSync: (offset) => void file.seekSync(offset, Deno.SeekMode.Start),
       truncateSync: (byteLength) => file.truncateSync(byteLength),
       sizeSync: () => file.statSync().size,
+      statusSync: () => statusOf(file.statSync()),
       syncData() {
         freeDescriptor();
         return file.syncData();
@@ -83,7 +100,17 @@ export const denoFileSystem: FileSystem = {
   remove: (path) => Deno.removeSync(path),
   removeInBackground: (path) => Deno.remove(path),
   makeDirectory: (path) => Deno.mkdirSync(path, { recursive: true, mode: 0o700 }),
+  status(path) {
+    try {
+      return statusOf(Deno.statSync(path));
+    } catch (cause) {
+      if (cause instanceof Deno.errors.NotFound) return null;
+      throw cause;
+    }
+  },
   async syncDirectory(path) {
+    // Windows does not open directories, and does not need it.
+    if (Deno.build.os === "windows") return;
     const directory = withSpareDescriptor(() => Deno.openSync(path, { read: true }));
     try {
       await directory.sync();
@@ -91,7 +118,36 @@ export const denoFileSystem: FileSystem = {
       directory.close();
     }
   },
+  syncDirectorySync(path) {
+    if (Deno.build.os === "windows") return;
+    const directory = withSpareDescriptor(() => Deno.openSync(path, { read: true }));
+    try {
+      directory.syncSync();
+    } finally {
+      directory.close();
+    }
+  },
+  availableBytes(directory) {
+    try {
+      const { bavail, bsize } = statfsSync(directory);
+      return Number(bavail) * Number(bsize);
+    } catch {
+      // Not all systems tell, and not all versions of the runtime ask.
+      return null;
+    }
+  },
 };
+
+function statusOf({ dev, ino, nlink, size }: Deno.FileInfo): FileStatus {
+  return { identity: ino === null ? null : `${dev}:${ino}`, linkCount: nlink ?? 1, byteCount: size };
+}
+
+/** True when there is no room on the disk, or none for this user. */
+export function isDiskFull(cause: unknown): boolean {
+  const { code, message } = cause as { code?: string; message?: string };
+  // os errors: 28 is no space, 122 and 69 quota, 27 a file that grows over its limit, 112 no space on Windows.
+  return code === "ENOSPC" || code === "EDQUOT" || /\(os error (?:28|122|69|27|112)\)/.test(message ?? "");
+}
 
 /** Writes all of `bytes` at the position of `file`. */
 export function writeAllSync(file: FileHandle, bytes: Uint8Array): void {
@@ -131,27 +187,4 @@ export function keepDamaged(fileSystem: FileSystem, path: string, offset: number
     copy.close();
   }
   return copyPath;
-}
-
-/**
- * Replaces a file so that a crash leaves the old content or the new, never a mixture.
- *
- * @throws when the disk refuses; the old file stays, and nothing of the new one
- */
-export function writeAtomically(fileSystem: FileSystem, path: string, bytes: Uint8Array): void {
-  const temporary = `${path}.tmp`;
-  const file = fileSystem.open(temporary, "create");
-  try {
-    try {
-      writeAllSync(file, bytes);
-      file.syncDataSync();
-    } finally {
-      file.close();
-    }
-    fileSystem.rename(temporary, path);
-  } catch (cause) {
-    // On a full disk a trial each second would fill the directory.
-    fileSystem.remove(temporary);
-    throw cause;
-  }
 }

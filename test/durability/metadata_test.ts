@@ -28,8 +28,7 @@ class Fixture {
   );
   readonly writer = new MetadataWriter(
     this.files,
-    PATH,
-    "1.3.0",
+    { path: PATH, version: "1.3.0", syncsName: true },
     () => this.broker.topics.values(),
     this.logger,
   );
@@ -174,4 +173,15 @@ Deno.test("loadMetadata() throws with the path when the file cannot be understoo
   }
   f.files.readError = new Error("Input/output error (os error 5)");
   assert.throws(() => f.load("{}"), /failed to parse metadata in \/data\/nsqd\.dat - .*Input\/output error/);
+});
+
+Deno.test("MetadataWriter.write() leaves nothing that a power cut undoes where names must last", () => {
+  using f = new Fixture();
+  f.files.losesNames = true;
+  f.broker.topic("orders", false).channel("archive", false);
+  f.writer.write();
+  f.broker.topics.get("orders")!.deleteChannel("archive");
+  f.writer.write();
+  const [topic] = loadMetadata(f.files.afterPowerCut(), PATH, f.logger).topics;
+  assert.deepEqual([topic.name, topic.channels], ["orders", []]);
 });

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { MemoryFileSystem } from "../support/memory_file_system.ts";
+import { Logger } from "../../src/log/logger.ts";
 import { Snapshot } from "../../src/lookupd/snapshot.ts";
 import { decodeSnapshot, encodeSnapshot, SnapshotError } from "../../src/lookupd/snapshot_format.ts";
 import { INACTIVE_PRODUCER_TIMEOUT_MS, nodeInfo, silentLogger, TestDb, until } from "./fixtures.ts";
@@ -179,3 +181,15 @@ async function exists(path: string): Promise<boolean> {
     throw error;
   }
 }
+
+Deno.test("Snapshot.stop() on a full disk leaves no half of a file, and says so", async () => {
+  await withDataPath(async (dataPath) => {
+    const files = new MemoryFileSystem(), lines: string[] = [];
+    const logger = new Logger("info", "", (line) => lines.push(line));
+    const snapshot = await Snapshot.open(dataPath, new TestDb(), logger, files);
+    files.freeBytes = 3;
+    await snapshot.stop();
+    assert.match(lines.join(""), /ERROR: SNAPSHOT: failed to write .*No space left on device/);
+    assert.deepEqual(files.list(dataPath), []);
+  });
+});

@@ -2,11 +2,15 @@
  * Files in memory that can be treated as badly as real ones: the process is killed, the power cut, the disk
  * full, a sync refused, a bit flipped.
  *
- * Of every file two contents are kept: what was written, and what was synced. Directory entries are durable.
+ * Of every file two contents are kept: what was written, and what was synced. Directory entries are durable, unless
+ * `losesNames` says so.
  */
-import type { FileHandle, FileSystem, OpenMode } from "../../src/storage/file_system.ts";
+import type { FileHandle, FileStatus, FileSystem, OpenMode } from "../../src/storage/file_system.ts";
+
+let nextInode = 1;
 
 class MemoryFile {
+  readonly inode = nextInode++;
   bytes = new Uint8Array(0);
   size = 0;
   synced = new Uint8Array(0);
@@ -48,6 +52,15 @@ export class MemoryFileSystem implements FileSystem {
   readError: Error | null = null;
   /** What reads of bytes [from, to) of a file throw. */
   readErrorAt: (path: string, from: number, to: number) => Error | null = () => null;
+  /** What syncs of directories throw. */
+  directorySyncError: Error | null = null;
+  /** Changes when the directory is another one of the same name. */
+  directoryIdentity = 1;
+  /** True while there is no such directory. */
+  isDirectoryGone = false;
+  /** True when a power cut takes names that were not synced; else all names are durable at once. */
+  losesNames = false;
+  #syncedNames = new Map<string, MemoryFile>();
   /** The process dies in its next write, of which this many bytes arrive; null when it does not. */
   tearAfterBytes: number | null = null;
   /** Awaited before asynchronous operations begin. */
@@ -74,12 +87,17 @@ export class MemoryFileSystem implements FileSystem {
       found.set(content.subarray(0, kept));
       found.set(synced);
       return found;
-    });
+    }, this.losesNames ? this.#syncedNames : this.files);
   }
 
-  #copy(contentOf: (file: MemoryFile) => Uint8Array<ArrayBuffer>): MemoryFileSystem {
+  #copy(
+    contentOf: (file: MemoryFile) => Uint8Array<ArrayBuffer>,
+    names = this.files,
+  ): MemoryFileSystem {
     const copy = new MemoryFileSystem();
-    for (const [path, file] of this.files) copy.put(path, contentOf(file));
+    for (const [path, file] of names) copy.put(path, contentOf(file));
+    copy.losesNames = this.losesNames;
+    copy.#syncedNames = new Map(copy.files);
     return copy;
   }
 
@@ -157,6 +175,7 @@ export class MemoryFileSystem implements FileSystem {
         if (!this.#isDead) file.truncate(byteLength);
       },
       sizeSync: () => file.size,
+      statusSync: () => this.#statusOf(file),
       syncData: async () => {
         // What is written while the sync runs is not part of it.
         const content = file.content;
@@ -199,6 +218,19 @@ export class MemoryFileSystem implements FileSystem {
     return [...new Set(below.map((path) => path.slice(prefix.length).split("/")[0]))];
   }
 
+  status(path: string): FileStatus | null {
+    const file = this.files.get(path);
+    if (file !== undefined) return this.#statusOf(file);
+    if (this.isDirectoryGone || !this.exists(path)) return null;
+    return { identity: `directory ${this.directoryIdentity}`, linkCount: 1, byteCount: 0 };
+  }
+
+  #statusOf(file: MemoryFile): FileStatus {
+    let linkCount = 0;
+    for (const other of this.files.values()) if (other === file) linkCount++;
+    return { identity: `${file.inode}`, linkCount, byteCount: file.size };
+  }
+
   /** A directory exists as soon as it has a file. */
   exists(path: string): boolean {
     return this.files.has(path) || this.list(path).length > 0;
@@ -225,7 +257,22 @@ export class MemoryFileSystem implements FileSystem {
 
   makeDirectory(): void {}
 
-  syncDirectory(): Promise<void> {
-    return Promise.resolve();
+  availableBytes(): number | null {
+    return this.freeBytes === Infinity ? null : this.freeBytes;
+  }
+
+  async syncDirectory(): Promise<void> {
+    const names = new Map(this.files);
+    await this.pause();
+    this.#syncNames(names);
+  }
+
+  syncDirectorySync(): void {
+    this.#syncNames(new Map(this.files));
+  }
+
+  #syncNames(names: Map<string, MemoryFile>): void {
+    if (this.directorySyncError !== null) throw this.directorySyncError;
+    if (!this.#isDead) this.#syncedNames = names;
   }
 }

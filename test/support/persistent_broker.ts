@@ -50,8 +50,7 @@ export class PersistentBroker {
     this.persistence.open(broker, loadMetadata(fileSystem, METADATA_PATH, logger));
     this.#metadata = new MetadataWriter(
       fileSystem,
-      METADATA_PATH,
-      "test",
+      { path: METADATA_PATH, version: "test", syncsName: options.durability === "disk" },
       () => broker.topics.values(),
       logger,
     );

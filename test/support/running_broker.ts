@@ -82,8 +82,7 @@ export class RunningBroker implements AsyncDisposable {
     persistence.open(broker, loadMetadata(fileSystem, metadataPath, logger));
     this.#metadata = new MetadataWriter(
       fileSystem,
-      metadataPath,
-      version,
+      { path: metadataPath, version: version, syncsName: durability === "disk" },
       () => broker.topics.values(),
       logger,
     );
