@@ -112,7 +112,6 @@ function withoutReturn(line: string): string {
 
 function targetOf(raw: string): string {
   // What is not ASCII was not escaped as it should be, and is UTF-8 then.
-  // deno-lint-ignore no-control-regex
   const target = /[^\0-\x7f]/.test(raw) ? decodeUtf8(raw) : raw;
   if (target.startsWith("/") || target === "*") return target;
   const authority = ABSOLUTE.exec(target)?.[0];
