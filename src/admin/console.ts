@@ -4,13 +4,12 @@
  * Tested in test/admin/console_test.ts.
  */
 import type { Context } from "hono";
-import type { WebInfo } from "../http/web_handler.ts";
 import type { Action, ActionPreview, ActionRecord, User } from "./model/action.ts";
 import type { Snapshot } from "./model/snapshot.ts";
 
 /** What every request of the console carries. */
 export interface ConsoleEnv {
-  Bindings: WebInfo;
+  Bindings: Deno.ServeHandlerInfo;
   Variables: {
     /** Who asks; set for every page but the login. */
     user: User;

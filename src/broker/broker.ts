@@ -14,6 +14,7 @@ import type { Clock } from "../clock/clock.ts";
 import type { BufferPool } from "../buffers/buffer_pool.ts";
 import { type Segment, setTimestamp, type Timestamp } from "../storage/segment.ts";
 import type { Channel } from "./channel.ts";
+import type { TurnWork } from "./channel/channel_messages.ts";
 import { Committer } from "./committer.ts";
 import type { Durability, Store } from "./store.ts";
 import { Topic, type TopicHost } from "./topic.ts";
@@ -32,6 +33,8 @@ export interface BrokerOptions {
   e2eProcessingLatencyWindowTime?: number;
   /** Whether now and then, at the end of a turn, a topic is looked at for broken invariants; one ends the process. */
   checksInvariants?: boolean;
+  /** Messages that a turn moves for work that can wait, see `TurnWork`. */
+  workPerTurn?: number;
 }
 
 /** Something with staged output that is written at the end of the turn. */
@@ -49,6 +52,10 @@ export interface BrokerObserver {
 
 const HOUSEKEEPING_MS = 1000;
 const DEFAULT_LATENCY_WINDOW_MS = 600_000;
+/**
+ * Messages that a turn moves for work that can wait: about 10 ms of it, for the clients that do not.
+ */
+const WORK_PER_TURN = 10_000;
 /** Invariants of one topic are checked no more often than this. */
 const CHECK_PAUSE_MS = 20;
 
@@ -62,6 +69,7 @@ export class Broker implements TopicHost {
   readonly latencyWindowMs: number;
   readonly time: Timestamp = { high: 0, low: 0 };
   nowMs: number;
+  readonly work: TurnWork;
   readonly random: () => number;
   readonly observers: BrokerObserver[] = [];
   readonly committer: Committer;
@@ -70,6 +78,7 @@ export class Broker implements TopicHost {
   readonly #store: Store;
   readonly #scanIntervalMs: number;
   #armed = false;
+  #turnCount = 0;
   #channels: Channel[] = [];
   #outputs: Flushable[] = [];
   #timed: Channel[] = [];
@@ -80,6 +89,9 @@ export class Broker implements TopicHost {
   #highestSeq = 0;
   readonly #loading = new Map<Segment, Set<Channel>>();
   #stopped = false;
+  readonly #workPerTurn: number;
+  /** Topics that go on releasing in this turn. */
+  #releasing = new Set<Topic>();
   readonly #checksInvariants: boolean;
   #nextCheckMs = 0;
   /** The topics that are still to be checked in this round. */
@@ -99,6 +111,8 @@ export class Broker implements TopicHost {
   ) {
     this.pool = pool;
     this.random = random;
+    this.#workPerTurn = options.workPerTurn ?? WORK_PER_TURN;
+    this.work = { left: this.#workPerTurn };
     this.#checksInvariants = options.checksInvariants ?? false;
     this.nodeId = options.nodeId;
     this.memQueueSize = options.memQueueSize;
@@ -181,6 +195,11 @@ export class Broker implements TopicHost {
     this.beginTurn();
   }
 
+  markReleasing(topic: Topic): void {
+    this.#releasing.add(topic);
+    this.beginTurn();
+  }
+
   markChannel(channel: Channel): void {
     channel.inTurn = true;
     this.#channels.push(channel);
@@ -202,10 +221,18 @@ export class Broker implements TopicHost {
     this.#armed = false;
     this.nowMs = this.#clock.monotonicMs();
     this.committer.commit();
+    if (this.#releasing.size > 0) {
+      const releasing = this.#releasing;
+      this.#releasing = new Set();
+      for (const topic of releasing) topic.release();
+    }
     const channels = this.#channels;
     if (channels.length > 0) {
       this.#channels = [];
-      for (const channel of channels) {
+      // Each time another one is first: when it takes up all the work of the turn, the others have the next.
+      const first = this.#turnCount++ % channels.length;
+      for (let i = 0; i < channels.length; i++) {
+        const at = first + i, channel = channels[at < channels.length ? at : at - channels.length];
         channel.inTurn = false;
         channel.pump(this.nowMs);
       }
@@ -215,6 +242,7 @@ export class Broker implements TopicHost {
       this.#outputs = [];
       for (const output of outputs) output.flush();
     }
+    this.work.left = this.#workPerTurn;
     if (this.#checksInvariants && this.nowMs >= this.#nextCheckMs) this.#checkNext();
   }
 

@@ -9,24 +9,19 @@
 import type { Segment } from "../storage/segment.ts";
 import * as answers from "./channel/answers.ts";
 import { checkMessages } from "./channel/channel_invariants.ts";
-import { ChannelMessages } from "./channel/channel_messages.ts";
+import { ChannelMessages, type TurnWork } from "./channel/channel_messages.ts";
 import { Delivery } from "./channel/delivery.ts";
 import { scan } from "./channel/timeouts.ts";
 import type { Place } from "./consumer/place.ts";
 import { ReadyConsumers } from "./consumer/ready_consumers.ts";
-import {
-  type Answer,
-  type Consumer,
-  type SubscribedChannel,
-  SubscribeError,
-  Subscription,
-} from "./consumer/subscription.ts";
+import { type Answer, type Consumer, type SubscribedChannel, Subscription } from "./consumer/subscription.ts";
 import { LatencyWindow, type TurnTime } from "./latency/latency_window.ts";
 import { MAX_SLOTS } from "./topic_log/chunk.ts";
 import type { LogHost, TopicLog } from "./topic_log/topic_log.ts";
 
 /** What channels need of the broker around them. */
 export interface ChannelHost extends LogHost, TurnTime {
+  readonly work: TurnWork;
   /** A number in [0, 1). */
   random(): number;
   /** The channel has something to deliver at the end of the turn. */
@@ -72,7 +67,7 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
   readonly #delivery: Delivery;
 
   constructor(topic: ChannelTopic, name: string, ephemeral: boolean) {
-    super(topic.log, !ephemeral && !topic.ephemeral, LatencyWindow.of(topic.host));
+    super(topic.log, topic.host.work, !ephemeral && !topic.ephemeral, LatencyWindow.of(topic.host));
     this.topic = topic;
     this.name = name;
     this.ephemeral = ephemeral;
@@ -84,26 +79,37 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
 
   // ---- consumers ----------------------------------------------------------------------------
 
-  /** @throws SubscribeError when the channel has no place for another consumer */
+  /** Whether there is room for one more consumer; `MAX_SLOTS` are the most. */
+  get hasRoom(): boolean {
+    return this.slots.hasFree;
+  }
+
+  /** @throws RangeError when the channel has no room for another consumer */
   subscribe(consumer: Consumer, msgTimeoutMs: number, sampleRate: number): Subscription {
-    if (!this.slots.hasFree) throw new SubscribeError(`a channel holds at most ${MAX_SLOTS} consumers`);
+    if (!this.hasRoom) {
+      throw new RangeError(
+        `Cannot subscribe to ${this.topic.name}/${this.name}: ${MAX_SLOTS} consumers are the most`,
+      );
+    }
     const subscription = new Subscription(this, consumer, this.slots.take(), msgTimeoutMs, sampleRate);
     this.slots.set(subscription);
     this.subscriptions.push(subscription);
     return subscription;
   }
 
-  /** Ends a subscription; its messages in flight wait again at once. */
+  /** Ends a subscription; its messages in flight wait again, at once or, of very many, in the turns that follow. */
   unsubscribe(subscription: Subscription): void {
     const at = this.subscriptions.indexOf(subscription);
     if (at < 0) return;
-    this.takeAllBack(subscription);
     this.subscriptions.splice(at, 1);
     this.ready.left(subscription);
-    this.slots.giveBack(subscription.slot);
+    this.leaving.push(subscription);
     if (this.ephemeral && this.subscriptions.length === 0 && !this.exiting) {
       this.topic.deleteChannel(this.name);
-    } else this.wake();
+      return;
+    }
+    this.takeBackLeft();
+    this.wake();
   }
 
   placed(place: Place): void {
@@ -131,7 +137,13 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
   // ---- the turn -----------------------------------------------------------------------------
 
   wake(): void {
-    if (!this.inTurn && this.waitingCount + this.redelivery.size > 0) this.topic.host.markChannel(this);
+    if (this.inTurn) return;
+    if (this.waitingCount + this.redelivery.size > 0 || this.#isWorkLeft) this.topic.host.markChannel(this);
+  }
+
+  /** Whether the last turn could not do all there was to do. */
+  get #isWorkLeft(): boolean {
+    return this.leaving.length > 0 || this.unfinishedScanMs !== null;
   }
 
   watchDue(): void {
@@ -142,9 +154,15 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
     this.topic.host.positionChanged(this);
   }
 
-  /** Shares what waits out among the ready consumers. Called once at the end of a turn. */
+  /** Does what a turn before left, and shares what waits out among the consumers. Called once at the end of a turn. */
   pump(nowMs: number): void {
-    if (!this.paused && !this.exiting) this.#delivery.pump(nowMs);
+    if (this.exiting) return;
+    if (this.#isWorkLeft) {
+      this.takeBackLeft();
+      if (this.unfinishedScanMs !== null) this.scan(this.unfinishedScanMs);
+      if (this.#isWorkLeft) this.wake();
+    }
+    if (!this.paused) this.#delivery.pump(nowMs);
   }
 
   /** Times out and makes due what is due at `nowMs`; false when nothing is left that ever will be. */
@@ -168,16 +186,17 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
   }
 
   /**
-   * Restores an unfinished message from before a restart, as requeued or (with `atMs`, monotonic) deferred.
+   * Restores an unfinished message from before a restart, as deferred until `atMs` (monotonic) or, with null, requeued.
    *
    * The cursor is set; a message before it counts as finished until now, one after it as waiting.
    */
-  restore(segment: Segment, index: number, attempts: number, atMs: number): void {
+  restore(segment: Segment, index: number, attempts: number, atMs: number | null): void {
     const seq = segment.seqAt(index);
     if (this.tracked.has(seq)) return;
-    if (segment.seqs !== null) this.log.claim(segment);
+    if (segment.seqs !== null) this.claimSparse(segment);
     else if (this.position.restore(segment, index)) this.waitingCount--;
-    this.track(seq, segment, index, attempts, atMs > 0 ? "deferred" : "requeued", atMs).saved = true;
+    const state = atMs === null ? "requeued" : "deferred";
+    this.track(seq, segment, index, attempts, state, atMs ?? 0).saved = true;
   }
 
   // ---- life cycle ---------------------------------------------------------------------------
@@ -192,7 +211,7 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
   empty(): void {
     for (const subscription of this.subscriptions) {
       subscription.inFlight = 0;
-      subscription.trackedInFlight = 0;
+      subscription.tracked.clear();
       subscription.deadlines.clear();
     }
     this.forgetAll();

@@ -9,7 +9,7 @@
  * the log record.
  */
 import type { Buffer } from "../buffers/buffer_pool.ts";
-import { type Segment, type Timestamp, timestampMs } from "../storage/segment.ts";
+import type { Segment, Timestamp } from "../storage/segment.ts";
 import { Channel, type ChannelHost, type ChannelTopic } from "./channel.ts";
 import { deferUnreadable, giveUp } from "./channel/unreadable.ts";
 import { TopicLog } from "./topic_log/topic_log.ts";
@@ -19,6 +19,8 @@ import { type DeferredRecord, UnreleasedRecords } from "./unreleased_records.ts"
 export interface TopicHost extends ChannelHost {
   /** Messages an ephemeral topic or channel keeps before new ones are dropped. */
   readonly memQueueSize: number;
+  /** The topic has committed records that are to be released in the next turn. */
+  markReleasing(topic: Topic): void;
   /** The topic has records to commit. */
   markTopic(topic: Topic): void;
   /** The topic had records since it was last looked at. */
@@ -84,7 +86,7 @@ export class Topic implements ChannelTopic {
     if (this.ephemeral && this.#room() <= 0) return;
     const { log, host } = this, { time } = host, seq = log.endSeq;
     log.append(source, bodyStart, bodyBytes, time);
-    if (delayMs > 0) this.#unreleased.defer({ seq, delayMs, publishedMs: timestampMs(time) });
+    if (delayMs > 0) this.#unreleased.defer({ seq, delayMs, publishedMs: host.nowMs });
     if (!this.isMarked) host.markTopic(this);
   }
 
@@ -138,12 +140,15 @@ export class Topic implements ChannelTopic {
   }
 
   #releaseCommitted(): void {
-    const { log, host } = this, count = log.pendingCount;
+    const { log, host, channels } = this, { work } = host;
     if (log.committedSeq <= log.releasedSeq) return;
-    log.release();
-    for (const channel of this.channels.values()) channel.admit(log.releasedSeq, count, host.memQueueSize);
-    this.#unreleased.release(log, this.channels, host.nowMs);
+    const room = Math.ceil(Math.max(0, work.left) / channels.size);
+    const count = log.releaseTo(this.#unreleased.firstDeferredBehind(room));
+    for (const channel of channels.values()) channel.admit(log.releasedSeq, count, host.memQueueSize);
+    work.left -= channels.size * this.#unreleased.release(log, channels, host.nowMs);
     log.unclaimReleased();
+    // More deferred messages than a turn may move: the rest, and what is behind, is released in the next.
+    if (log.releasedSeq < log.committedSeq) host.markReleasing(this);
   }
 
   /** Records [from, to) of a segment are damaged: they are given up. */
@@ -192,7 +197,7 @@ export class Topic implements ChannelTopic {
     for (let i = attempts.length - 1; i >= 0; i--) {
       if (attempts[i] === 0) continue;
       const segment = log.segmentOf(firstSeq + i);
-      channel.restore(segment, firstSeq + i - segment.firstSeq, attempts[i], 0);
+      channel.restore(segment, firstSeq + i - segment.firstSeq, attempts[i], null);
     }
   }
 
@@ -245,7 +250,7 @@ export class Topic implements ChannelTopic {
   /** Drops the messages that no channel has been given yet, but not those whose group is undecided. */
   empty(): void {
     const { log } = this, from = log.releasedSeq;
-    log.release();
+    log.releaseTo(log.committedSeq);
     this.#unreleased.dropBefore(log.releasedSeq);
     for (const channel of this.channels.values()) channel.finishUnreleased(from, log.releasedSeq);
     log.unclaimReleased();

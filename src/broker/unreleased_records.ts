@@ -13,7 +13,7 @@ import type { TopicLog } from "./topic_log/topic_log.ts";
 export interface DeferredRecord {
   seq: number;
   delayMs: number;
-  /** Unix ms of the publish. */
+  /** Monotonic ms of the publish. */
   publishedMs: number;
 }
 
@@ -54,27 +54,45 @@ export class UnreleasedRecords {
     this.#unreadable = [];
   }
 
-  /** All that is committed was released to `channels`. */
-  release(log: TopicLog, channels: ReadonlyMap<string, Channel>, nowMs: number): void {
-    if (this.#deferred.length > 0) this.#releaseDeferred(log, channels, nowMs);
-    if (this.#lost.length > 0) {
-      for (const { from, to } of this.#lost) {
-        for (const channel of channels.values()) channel.finishWaiting(from, to);
-      }
-      this.#lost = [];
+  /** The first deferred record behind `count` of them; Infinity when there are no more. */
+  firstDeferredBehind(count: number): number {
+    return this.#deferred.length > count ? this.#deferred[count].seq : Infinity;
+  }
+
+  /**
+   * The records up to the released position of `log` were released to `channels`.
+   *
+   * @returns how many of them each channel deferred
+   */
+  release(log: TopicLog, channels: ReadonlyMap<string, Channel>, nowMs: number): number {
+    const count = this.#deferred.length > 0 ? this.#releaseDeferred(log, channels, nowMs) : 0;
+    if (this.#lost.length > 0) this.#releaseLost(log, channels);
+    if (this.#unreadable.length > 0) this.#releaseUnreadable(log, channels, nowMs);
+    return count;
+  }
+  #releaseLost(log: TopicLog, channels: ReadonlyMap<string, Channel>): void {
+    for (const range of this.#lost) {
+      const to = Math.min(range.to, log.releasedSeq);
+      if (range.from < to) { for (const channel of channels.values()) channel.finishWaiting(range.from, to); }
+      range.from = Math.max(range.from, to);
     }
-    if (this.#unreadable.length === 0) return;
-    const unreadable = this.#unreadable;
-    this.#unreadable = [];
-    for (const { segment, from, to } of unreadable) {
+    this.#lost = this.#lost.filter(({ from, to }) => from < to);
+  }
+
+  #releaseUnreadable(log: TopicLog, channels: ReadonlyMap<string, Channel>, nowMs: number): void {
+    for (const range of this.#unreadable) {
+      const { segment, from } = range, to = Math.min(range.to, log.releasedSeq - segment.firstSeq);
+      if (from >= to) continue;
+      range.from = to;
       // It may have been read since, or be wanted by nobody.
       if (segment.isUnclaimed || !segment.lacks(from)) continue;
       for (const channel of channels.values()) deferUnreadable(channel, segment, from, to, nowMs);
     }
+    this.#unreadable = this.#unreadable.filter(({ from, to }) => from < to);
   }
 
   /** The clock of a deferred message starts when it is released to the channels. */
-  #releaseDeferred(log: TopicLog, channels: ReadonlyMap<string, Channel>, nowMs: number): void {
+  #releaseDeferred(log: TopicLog, channels: ReadonlyMap<string, Channel>, nowMs: number): number {
     const deferred = this.#deferred;
     let count = 0;
     for (; count < deferred.length && deferred[count].seq < log.releasedSeq; count++) {
@@ -84,5 +102,6 @@ export class UnreleasedRecords {
       }
     }
     deferred.splice(0, count);
+    return count;
   }
 }

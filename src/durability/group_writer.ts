@@ -48,6 +48,7 @@ export class GroupWriter {
    */
   write(topics: readonly Topic[]): boolean {
     const { staged } = this.#positions;
+    this.#positions.noteClock();
     this.#log.appendState(staged);
     if (this.#durability !== "memory") {
       for (const topic of topics) if (!topic.exiting) this.#appendNew(topic);
@@ -89,7 +90,7 @@ export class GroupWriter {
   }
 
   #appendSegment(topic: Topic, segment: Segment): void {
-    const delays: DelayEntry[] = [], nowMs = this.#clock.nowMs();
+    const delays: DelayEntry[] = [], nowMs = this.#clock.monotonicMs();
     for (const { seq, delayMs, publishedMs } of topic.deferred) {
       const index = seq - segment.firstSeq;
       if (index < segment.loggedCount || index >= segment.count) continue;

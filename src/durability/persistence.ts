@@ -14,6 +14,7 @@ import type { Durability, Store } from "../broker/store.ts";
 import type { Topic } from "../broker/topic.ts";
 import type { BufferPool } from "../buffers/buffer_pool.ts";
 import type { Clock } from "../clock/clock.ts";
+import { SteadyTime } from "../clock/steady_time.ts";
 import type { Logger } from "../log/logger.ts";
 import { CommitLog } from "../storage/commit_log.ts";
 import type { FileSystem } from "../storage/file_system.ts";
@@ -61,6 +62,7 @@ export class Persistence implements Store {
   readonly #residency: Residency;
   readonly #compaction: Compaction;
   readonly #bases: TrackedBases;
+  readonly #steady: SteadyTime;
   readonly #upkeep: Upkeep;
   #broker: Broker | null = null;
 
@@ -72,7 +74,7 @@ export class Persistence implements Store {
     logger: Logger,
   ) {
     this.#logger = logger;
-    const toUnixMs = (monotonicMs: number) => monotonicMs - clock.monotonicMs() + clock.nowMs();
+    const steady = this.#steady = new SteadyTime(clock);
     const { directory, maxBytesPerFile, durability } = options, syncsOften = durability === "disk";
     const log = this.#log = new CommitLog(
       fileSystem,
@@ -84,10 +86,10 @@ export class Persistence implements Store {
       clock,
     );
     const health = this.#health = new DiskHealth(logger);
-    const bases = this.#bases = new TrackedBases(log, toUnixMs);
-    const positions = this.#positions = new PositionWriter(log, bases, toUnixMs);
+    const bases = this.#bases = new TrackedBases(log, steady);
+    const positions = this.#positions = new PositionWriter(log, bases, steady);
     bases.begin(positions);
-    const snapshots = new SnapshotWriter(positions, this.#queues, bases);
+    const snapshots = new SnapshotWriter(positions, this.#queues, bases, steady);
     const groups = this.#groups = new GroupWriter(log, positions, durability, clock, logger);
     const sync = this.#sync = new BackgroundSync(log, positions, health, options);
     const enforceBudget = () => this.enforceBudget(),
@@ -119,6 +121,7 @@ export class Persistence implements Store {
       compaction: this.#compaction,
       positions: this.#positions,
       bases: this.#bases,
+      steady: this.#steady,
     };
     restore(broker, recovery, metadata, targets, this.#logger);
     this.#positions.begin(broker);

@@ -4,12 +4,13 @@
  *
  * Records are staged here and go out with the next group. What a write that failed did not take stays staged.
  */
+import type { SteadyTime } from "../clock/steady_time.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Channel, ChannelTopic } from "../broker/channel.ts";
 import type { Topic } from "../broker/topic.ts";
 import type { CommitLog } from "../storage/commit_log.ts";
 import { StateWriter } from "../storage/state_records.ts";
-import { snapshotWritten, type ToUnixMs, writeChanges } from "./positions.ts";
+import { snapshotWritten, writeChanges } from "./positions.ts";
 import type { TrackedBases } from "./tracked_bases.ts";
 
 export class PositionWriter {
@@ -20,16 +21,16 @@ export class PositionWriter {
 
   readonly #log: CommitLog;
   readonly #bases: TrackedBases;
-  readonly #toUnixMs: ToUnixMs;
+  readonly #steady: SteadyTime;
   readonly #dirtyChannels = new Set<Channel>();
   readonly #channelNumbers = new Map<Channel, number>();
   #nextChannelNumber = 1;
   #broker: Broker | null = null;
 
-  constructor(log: CommitLog, bases: TrackedBases, toUnixMs: ToUnixMs) {
+  constructor(log: CommitLog, bases: TrackedBases, steady: SteadyTime) {
     this.#log = log;
     this.#bases = bases;
-    this.#toUnixMs = toUnixMs;
+    this.#steady = steady;
   }
 
   /** What is staged from here on asks `broker` for a turn to go out in. */
@@ -59,15 +60,27 @@ export class PositionWriter {
 
   /** Writes all changed positions as a group of its own. @throws when the disk refuses */
   flush(): void {
+    this.noteClock();
     if (this.#dirtyChannels.size === 0 && this.staged.count === 0) return;
+    // A start on a clock that was set back knows by this how late it is at least.
+    this.stageClock(this.staged);
     for (const channel of this.#dirtyChannels) {
       const number = this.#channelNumbers.get(channel);
       if (number === undefined || channel.exiting) continue;
-      writeChanges(channel, number, this.staged, this.#toUnixMs, this.#bases);
+      writeChanges(channel, number, this.staged, this.#steady, this.#bases);
       this.stageReleased(channel.topic);
     }
     this.#dirtyChannels.clear();
     this.writeStaged();
+  }
+
+  /** Tells the log when the wall clock was set since the last call. */
+  noteClock(): void {
+    if (this.#steady.check()) this.stageClock(this.staged);
+  }
+
+  stageClock(into: StateWriter): void {
+    into.add({ type: "clock", steadyMs: this.#steady.nowMs(), aheadMs: this.#steady.aheadMs });
   }
 
   /** Writes what is staged as a group of its own. @throws when the disk refuses; it stays staged then */
@@ -107,7 +120,7 @@ export class PositionWriter {
     // With the positions, or a crash soon after would bring back what was emptied.
     for (const channel of topic.channels.values()) {
       const number = this.#channelNumbers.get(channel);
-      if (number !== undefined) writeChanges(channel, number, this.staged, this.#toUnixMs, this.#bases);
+      if (number !== undefined) writeChanges(channel, number, this.staged, this.#steady, this.#bases);
       this.#dirtyChannels.delete(channel);
     }
     this.#hasStaged(false);

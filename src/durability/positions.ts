@@ -4,15 +4,13 @@
  * A position is the cursor and the runs of messages before it that are in flight since their first
  * delivery; all else before the cursor is finished or tracked. Tracked messages are told when they change.
  */
+import type { SteadyTime } from "../clock/steady_time.ts";
 import type { StateWriter } from "../storage/state_records.ts";
 import { TrackedList } from "../storage/tracked_list.ts";
 import type { Channel } from "../broker/channel.ts";
 import { FINISHED, FIRST_SLOT } from "../broker/topic_log/chunk.ts";
-import type { TrackedMessage } from "../broker/channel/tracked_message.ts";
+import type { TrackedMessage } from "../broker/tracked/tracked_message.ts";
 import type { Topic } from "../broker/topic.ts";
-
-/** Turns a monotonic time into Unix ms. */
-export type ToUnixMs = (monotonicMs: number) => number;
 
 /** Is told which tracked messages the log is told of. */
 export interface ChangeListener {
@@ -30,7 +28,7 @@ export function writeChanges(
   channel: Channel,
   number: number,
   into: StateWriter,
-  toUnixMs: ToUnixMs,
+  steady: SteadyTime,
   bases: ChangeListener,
 ): void {
   const { journal } = channel, list = new TrackedList();
@@ -40,7 +38,7 @@ export function writeChanges(
     message.unsaved = false;
     message.saved = true;
     bases.changed(channel, message.seq);
-    list.add(message.seq, message.attempts, trackedDueMs(message, toUnixMs));
+    list.add(message.seq, message.attempts, trackedDueMs(message, steady));
   }
   if (list.count > 0) into.add({ type: "tracked list", channel: number, list });
   for (const seq of journal.ends) {
@@ -78,9 +76,9 @@ export function snapshotWritten(channel: Channel): void {
   journal.clear();
 }
 
-/** When a tracked message is due, Unix ms; 0 for at once. */
-export function trackedDueMs(message: TrackedMessage, toUnixMs: ToUnixMs): number {
-  return message.state === "deferred" ? toUnixMs(message.atMs) : 0;
+/** When a tracked message is due, steady time; 0 for at once. */
+export function trackedDueMs(message: TrackedMessage, steady: SteadyTime): number {
+  return message.state === "deferred" ? steady.ofMonotonic(message.atMs) : 0;
 }
 
 function writePosition(channel: Channel, number: number, into: StateWriter): void {
@@ -119,7 +117,7 @@ function writeDoneAhead(channel: Channel, number: number, into: StateWriter): vo
 }
 
 /** Adds a topic with its unreleased deferred records, for a snapshot. */
-export function writeTopic(topic: Topic, into: StateWriter): void {
+export function writeTopic(topic: Topic, into: StateWriter, steady: SteadyTime): void {
   into.add({
     type: "topic",
     topic: topic.number,
@@ -128,6 +126,7 @@ export function writeTopic(topic: Topic, into: StateWriter): void {
     releasedSeq: topic.log.releasedSeq,
   });
   for (const { seq, delayMs, publishedMs } of topic.deferred) {
-    into.add({ type: "deferred", topic: topic.number, seq, delayMs, publishedMs });
+    const ms = steady.ofMonotonic(publishedMs);
+    into.add({ type: "deferred", topic: topic.number, seq, delayMs, publishedMs: ms });
   }
 }

@@ -3,6 +3,7 @@
  *
  * Tested in test/durability/persistence_model_test.ts.
  */
+import type { SteadyTime } from "../clock/steady_time.ts";
 import type { Broker } from "../broker/broker.ts";
 import { StateWriter } from "../storage/state_records.ts";
 import type { ImportedQueues } from "./take_over/imported_queues.ts";
@@ -17,12 +18,14 @@ export class SnapshotWriter {
   readonly #positions: PositionWriter;
   readonly #imports: ImportedQueues;
   readonly #bases: TrackedBases;
+  readonly #steady: SteadyTime;
   readonly #part = new StateWriter();
 
-  constructor(positions: PositionWriter, imports: ImportedQueues, bases: TrackedBases) {
+  constructor(positions: PositionWriter, imports: ImportedQueues, bases: TrackedBases, steady: SteadyTime) {
     this.#positions = positions;
     this.#imports = imports;
     this.#bases = bases;
+    this.#steady = steady;
   }
 
   /** Gives all that `broker` has to `emit`, part by part. */
@@ -34,10 +37,12 @@ export class SnapshotWriter {
       emit(part);
       part.clear();
     };
+    this.#positions.noteClock();
+    this.#positions.stageClock(part);
     this.#imports.writeTo(part);
     for (const topic of broker.topics.values()) {
       if (topic.ephemeral) continue;
-      writeTopic(topic, part);
+      writeTopic(topic, part, this.#steady);
       for (const channel of topic.channels.values()) {
         if (!channel.durable) continue;
         const number = this.#positions.numberOf(channel);

@@ -6,6 +6,7 @@
  * and tells in the same group what changed meanwhile, so it need not be of one moment. A base is written anew when
  * half of it has changed; the old one goes once the log that does not need it is on the disk.
  */
+import type { SteadyTime } from "../clock/steady_time.ts";
 import { setImmediate } from "node:timers";
 import type { Channel } from "../broker/channel.ts";
 import type { CommitLog } from "../storage/commit_log.ts";
@@ -13,7 +14,7 @@ import type { LogFile } from "../storage/log_file.ts";
 import type { BasePlace, StateWriter } from "../storage/state_records.ts";
 import { placeBytes } from "../storage/tracked_base.ts";
 import { TrackedList } from "../storage/tracked_list.ts";
-import { type ToUnixMs, trackedDueMs } from "./positions.ts";
+import { trackedDueMs } from "./positions.ts";
 
 /** A channel with fewer tracked messages has no base: they are told in full. */
 const MIN_TRACKED = 8192;
@@ -49,16 +50,16 @@ interface Entry {
 
 export class TrackedBases {
   readonly #log: CommitLog;
-  readonly #toUnixMs: ToUnixMs;
+  readonly #steady: SteadyTime;
   readonly #entries = new Map<Channel, Entry>();
   /** Bases that were given up, wanted until the log on the disk tells so. */
   #retired: PlacedBase[] = [];
   #teller!: StateTeller;
   #isStopped = false;
 
-  constructor(log: CommitLog, toUnixMs: ToUnixMs) {
+  constructor(log: CommitLog, steady: SteadyTime) {
     this.#log = log;
-    this.#toUnixMs = toUnixMs;
+    this.#steady = steady;
   }
 
   /** Bases are named in the log through `teller`. */
@@ -101,11 +102,11 @@ export class TrackedBases {
       for (const seq of entry.changed) {
         const message = channel.tracked.get(seq);
         if (message === undefined) into.add({ type: "tracked finished", channel: number, seq });
-        else list.add(seq, message.attempts, trackedDueMs(message, this.#toUnixMs));
+        else list.add(seq, message.attempts, trackedDueMs(message, this.#steady));
       }
     } else {
       for (const message of channel.tracked.values()) {
-        list.add(message.seq, message.attempts, trackedDueMs(message, this.#toUnixMs));
+        list.add(message.seq, message.attempts, trackedDueMs(message, this.#steady));
       }
     }
     if (list.count > 0) into.add({ type: "tracked list", channel: number, list });
@@ -153,7 +154,7 @@ export class TrackedBases {
     try {
       // The map may change while this waits: its iterator goes on with what it has then.
       for (const message of channel.tracked.values()) {
-        list.add(message.seq, message.attempts, trackedDueMs(message, this.#toUnixMs));
+        list.add(message.seq, message.attempts, trackedDueMs(message, this.#steady));
         // Its end has to be told from now on, also when its journal entry was not written yet.
         message.saved = true;
         if (list.count < STEP_MESSAGES) continue;

@@ -10,7 +10,6 @@
  * A producer that left before the last write is not in the file and does not come back.
  */
 import { type Clock, systemClock } from "../clock/clock.ts";
-import { tryLock } from "../storage/file_lock.ts";
 import type { Logger } from "../log/logger.ts";
 import { replaceInTurns } from "../storage/atomic_file.ts";
 import { denoFileSystem, type FileSystem, readWhole } from "../storage/file_system.ts";
@@ -168,7 +167,7 @@ export class Snapshot {
 
 async function lockDataPath(dataPath: string): Promise<Deno.FsFile> {
   const lock = await Deno.open(`${dataPath}/${LOCK_NAME}`, { create: true, write: true });
-  if (await tryLock(lock)) return lock;
+  if (await lock.tryLock(true)) return lock;
   lock.close();
   throw new Error(`${dataPath} is in use by another instance of nsqlookupd`);
 }

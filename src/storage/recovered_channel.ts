@@ -10,7 +10,7 @@ import type { TrackedList } from "./tracked_list.ts";
 
 export interface RecoveredTracked {
   attempts: number;
-  /** Unix ms; 0 for at once. */
+  /** Steady time; 0 for at once. */
   dueMs: number;
 }
 

@@ -8,6 +8,7 @@ import type { StateRecord } from "./state_records.ts";
 export interface RecoveredDeferral {
   seq: number;
   delayMs: number;
+  /** Steady time. */
   publishedMs: number;
 }
 
@@ -30,6 +31,10 @@ export class RecoveredState {
    * tracked messages that were told, and some may have been told in the stretch.
    */
   ignoresPositions = false;
+  /** How far steady time had come at least, see `clock/steady_time.ts`. */
+  reachedMs = 0;
+  /** By how much the wall clock was ahead of it. */
+  aheadMs = 0;
 
   clear(): void {
     this.ignoresPositions = false;
@@ -44,10 +49,12 @@ export class RecoveredState {
     if (topic !== undefined) topic.endSeq = Math.max(topic.endSeq, endSeq);
   }
 
-  /** A deferred message was published. */
-  delay(topicNumber: number, seq: number, delayMs: number, publishedMs: number): void {
+  /** A deferred message was published, at Unix ms `publishedWallMs`. */
+  delay(topicNumber: number, seq: number, delayMs: number, publishedWallMs: number): void {
     const topic = this.topics.get(topicNumber);
     if (topic === undefined) return;
+    const publishedMs = publishedWallMs - this.aheadMs;
+    this.reachedMs = Math.max(this.reachedMs, publishedMs);
     topic.deferred.push({ seq, delayMs, publishedMs });
     for (const channel of topic.channels.values()) {
       channel.track(seq, 0, publishedMs + delayMs);
@@ -82,6 +89,10 @@ export class RecoveredState {
         return;
       case "imported":
         this.#noteImported(record);
+        return;
+      case "clock":
+        this.reachedMs = record.steadyMs;
+        this.aheadMs = record.aheadMs;
         return;
       default: {
         if (record.type === "position" && this.ignoresPositions) return;

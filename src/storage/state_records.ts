@@ -72,7 +72,7 @@ export const STATE_LAYOUTS = [
   {
     type: "tracked",
     fields: { channel: "u32", seq: "f64", attempts: "u32", dueMs: "f64" },
-    meaning: "an unfinished message, due at Unix ms, 0 = at once",
+    meaning: "an unfinished message, due at steady ms, 0 = at once",
   },
   {
     type: "tracked finished",
@@ -87,7 +87,7 @@ export const STATE_LAYOUTS = [
   {
     type: "deferred",
     fields: { topic: "u32", seq: "f64", delayMs: "f64", publishedMs: "f64" },
-    meaning: "a record that is to be deferred when it is released; ms, Unix ms",
+    meaning: "a record that is to be deferred when it is released; ms, steady ms",
   },
   {
     type: "imported",
@@ -104,6 +104,11 @@ export const STATE_LAYOUTS = [
     fields: { channel: "u32", places: "places" },
     meaning:
       "unfinished messages as of a while ago, in kept files; records behind this one tell what changed",
+  },
+  {
+    type: "clock",
+    fields: { steadyMs: "f64", aheadMs: "f64" },
+    meaning: "steady time had come to `steadyMs`, and the wall clock was `aheadMs` ahead of it",
   },
 ] as const satisfies readonly StateLayout[];
 

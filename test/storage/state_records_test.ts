@@ -45,6 +45,7 @@ const records: [StateRecord, hex: string][] = [
     { type: "deferred", topic: 1, seq: 1, delayMs: 2, publishedMs: 3 },
     "0b" + "00000001" + "3ff0000000000000" + "4000000000000000" + "4008000000000000",
   ],
+  [{ type: "clock", steadyMs: 1, aheadMs: -2 }, "0f" + "3ff0000000000000" + "c000000000000000"],
   [
     { type: "imported", queue: "a;b", fileNumber: 4, position: 1 },
     "0c" + "03613b62" + "00000004" + "3ff0000000000000",

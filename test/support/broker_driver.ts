@@ -4,7 +4,7 @@ import type { BrokerModel, ModelChannel, ModelConsumer, ModelTopic } from "./bro
 import type { Random } from "./random.ts";
 
 const TOPICS = ["orders", "events", "live#ephemeral"];
-const CHANNELS = ["archive", "billing", "tail#ephemeral"];
+export const CHANNELS = ["archive", "billing", "tail#ephemeral"];
 /** All times are multiples of this; see `BrokerModel`. */
 const STEP_MS = 25;
 const MAX_MSG_TIMEOUT_MS = 3000;
@@ -23,7 +23,10 @@ export class BrokerDriver {
   /** How much each operation is wanted. */
   readonly #weights: [number, string, () => void][];
 
-  constructor(model: BrokerModel, random: Random, clock: FakeClock) {
+  readonly #channels: readonly string[];
+
+  constructor(model: BrokerModel, random: Random, clock: FakeClock, channels: readonly string[] = CHANNELS) {
+    this.#channels = channels;
     this.model = model;
     this.#random = random;
     this.#clock = clock;
@@ -183,7 +186,7 @@ export class BrokerDriver {
   }
 
   #createChannel(): void {
-    this.model.channel(this.#anyTopic(), this.#random.pick(CHANNELS));
+    this.model.channel(this.#anyTopic(), this.#random.pick(this.#channels));
   }
 
   #subscribe(): void {

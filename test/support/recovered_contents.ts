@@ -7,7 +7,7 @@ import type { MessageState } from "./broker_model.ts";
 /** The unfinished messages of a channel without consumers. */
 export function unfinished(channel: Channel): Map<number, MessageState> {
   const found = new Map<number, MessageState>();
-  for (const [seq, { state, attempts, atMs }] of channel.tracked) {
+  for (const { seq, state, attempts, atMs } of channel.tracked.values()) {
     found.set(seq, { state, attempts, owner: null, atMs, deliveredAtMs: 0 });
   }
   const { position, topic } = channel;

@@ -7,7 +7,7 @@
 import type { Answer, Subscription } from "../consumer/subscription.ts";
 import { FINISHED, FIRST_SLOT } from "../topic_log/chunk.ts";
 import type { ChannelMessages } from "./channel_messages.ts";
-import type { TrackedMessage } from "./tracked_message.ts";
+import type { TrackedMessage } from "../tracked/tracked_message.ts";
 
 /** FIN: the message is done for this channel. */
 export function finish(messages: ChannelMessages, subscription: Subscription, seq: number): Answer {

@@ -16,7 +16,7 @@ interface InFlight {
  */
 export function checkMessages(messages: ChannelMessages): void {
   const inFlight = new Map<Subscription, InFlight>();
-  for (const subscription of messages.subscriptions) {
+  for (const subscription of [...messages.subscriptions, ...messages.leaving]) {
     inFlight.set(subscription, { firstDeliveries: 0, tracked: 0 });
   }
   for (const chunk of messages.position.chunks) checkChunk(messages, chunk, inFlight);
@@ -26,7 +26,7 @@ export function checkMessages(messages: ChannelMessages): void {
   for (const [subscription, { firstDeliveries, tracked }] of inFlight) {
     const who = `of consumer ${subscription.slot}`;
     expectEqual(`in flight ${who}`, subscription.inFlight, firstDeliveries + tracked);
-    expectEqual(`tracked in flight ${who}`, subscription.trackedInFlight, tracked);
+    expectEqual(`tracked in flight ${who}`, subscription.tracked.size, tracked);
     all += firstDeliveries + tracked;
   }
   expectEqual("in flight", messages.inFlightCount, all);
@@ -86,7 +86,7 @@ function checkTracked(messages: ChannelMessages, inFlight: Map<Subscription, InF
     else if (state === "deferred") deferred++;
     else {
       withConsumers++;
-      const of = inFlight.get(owner!);
+      const of = inFlight.get(owner as Subscription);
       expect(of !== undefined, `${name} is in flight with a consumer that left`);
       of!.tracked++;
     }

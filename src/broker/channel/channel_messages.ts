@@ -19,19 +19,29 @@ import { type Chunk, FINISHED, FIRST_SLOT, TRACKED } from "../topic_log/chunk.ts
 import { LogPosition } from "../topic_log/log_position.ts";
 import type { TopicLog } from "../topic_log/topic_log.ts";
 import { ConsumerSlots } from "./consumer_slots.ts";
-import { DueHeap } from "./due_heap.ts";
+import { DueHeap } from "../tracked/due_heap.ts";
 import { Journal } from "./journal.ts";
-import { RedeliveryQueue } from "./redelivery_queue.ts";
-import { newTrackedMessage, type TrackedMessage } from "./tracked_message.ts";
+import { RedeliveryQueue } from "../tracked/redelivery_queue.ts";
+import { TrackedMap } from "../tracked/tracked_map.ts";
+import { newTrackedMessage, type TrackedMessage } from "../tracked/tracked_message.ts";
+
+/**
+ * How many more messages the running turn may move for work that can wait: what time makes due, what a consumer leaves
+ * behind, deferred messages that are released. What is left then goes on in the next turn, so that nobody waits for
+ * a million of them.
+ */
+export interface TurnWork {
+  left: number;
+}
 
 export abstract class ChannelMessages {
   readonly log: TopicLog;
+  readonly work: TurnWork;
   /** True when positions of this channel are kept on disk. */
   readonly durable: boolean;
   /** How far it has come in the log. */
   readonly position: LogPosition;
-  /** By sequence number. */
-  readonly tracked = new Map<number, TrackedMessage>();
+  readonly tracked = new TrackedMap();
   /** The tracked ones that are deferred or in flight. */
   readonly due = new DueHeap();
   /** The requeued ones. */
@@ -40,6 +50,8 @@ export abstract class ChannelMessages {
   readonly journal: Journal;
   readonly latency: LatencyWindow | null;
   readonly subscriptions: Subscription[] = [];
+  /** Consumers that left, of which not all messages are taken back yet. */
+  readonly leaving: Subscription[] = [];
   readonly slots = new ConsumerSlots();
 
   /** Released, never delivered, not deferred. */
@@ -53,9 +65,14 @@ export abstract class ChannelMessages {
 
   /** Set while the channel is in the turn's list: `wake` would change nothing. */
   inTurn = false;
+  /** The time (monotonic ms) up to which not all that is due was moved yet; null when it was. */
+  unfinishedScanMs: number | null = null;
+  /** Tracked messages whose record is in a sparse segment. */
+  #sparseCount = 0;
 
-  constructor(log: TopicLog, durable: boolean, latency: LatencyWindow | null) {
+  constructor(log: TopicLog, work: TurnWork, durable: boolean, latency: LatencyWindow | null) {
     this.log = log;
+    this.work = work;
     this.durable = durable;
     this.latency = latency;
     this.position = new LogPosition(log);
@@ -111,7 +128,7 @@ export abstract class ChannelMessages {
     atMs: number,
   ): TrackedMessage {
     const message = newTrackedMessage(seq, segment, index, attempts, state, atMs);
-    this.tracked.set(seq, message);
+    this.tracked.add(message);
     if (state === "deferred") {
       this.deferredCount++;
       this.due.push(message);
@@ -131,9 +148,9 @@ export abstract class ChannelMessages {
     message.deliveredAtMs = Math.min(nowMs, deadlineMs - owner.msgTimeoutMs);
     message.owner = owner;
     chunk.entries[index] = TRACKED;
-    this.tracked.set(seq, message);
+    this.tracked.add(message);
     this.due.push(message);
-    owner.trackedInFlight++;
+    owner.tracked.push(message);
     this.journal.changed(message);
     return message;
   }
@@ -153,7 +170,7 @@ export abstract class ChannelMessages {
     const owner = message.owner!;
     this.due.remove(message);
     owner.inFlight--;
-    owner.trackedInFlight--;
+    owner.tracked.remove(message);
     this.inFlightCount--;
     message.owner = null;
   }
@@ -190,6 +207,7 @@ export abstract class ChannelMessages {
     this.journal.ended(message);
     const segment = message.segment;
     if (segment.seqs !== null) {
+      this.#sparseCount--;
       this.log.unclaim(segment);
       return;
     }
@@ -209,38 +227,67 @@ export abstract class ChannelMessages {
     this.track(seq, chunk.segment, index, 1, "requeued", 0);
   }
 
-  /** Puts all a consumer has in flight back, as when it disconnects. */
-  takeAllBack(subscription: Subscription): void {
-    const { deadlines, slot } = subscription;
+  /**
+   * Has all that the leaving consumers have in flight wait again, as far as the work of the turn goes. Their slots are
+   * free once nothing is theirs.
+   */
+  takeBackLeft(): void {
+    while (this.leaving.length > 0 && this.#takeAllBack(this.leaving[0])) {
+      this.slots.giveBack(this.leaving.shift()!.slot);
+    }
+  }
+
+  /** Puts all a consumer has in flight back; false when some is left for the next turn. */
+  #takeAllBack(subscription: Subscription): boolean {
+    const { work } = this, { deadlines, slot, tracked } = subscription;
     for (; deadlines.size > 0; deadlines.shift()) {
       const to = deadlines.headTo;
       for (let seq = deadlines.headFrom;; seq++) {
         seq = this.position.nextInFlight(seq, to, slot);
         if (seq >= to) break;
+        if (work.left <= 0) {
+          deadlines.headFrom = seq;
+          return false;
+        }
+        work.left--;
         this.requeueFirstDelivery(subscription, seq);
       }
     }
-    if (subscription.trackedInFlight === 0) return;
-    for (const message of this.tracked.values()) {
-      if (message.owner !== subscription) continue;
+    for (let message = tracked.first; message !== null; message = tracked.first) {
+      if (work.left <= 0) return false;
+      work.left--;
       this.takeBack(message);
       this.requeueTracked(message);
     }
+    return true;
+  }
+
+  /** A tracked message has its record in sparse segment `segment` from now on. */
+  claimSparse(segment: Segment): void {
+    this.#sparseCount++;
+    this.log.claim(segment);
   }
 
   // ---- all of them --------------------------------------------------------------------------
 
   /** Drops every message, and the claims on the log with them. */
   forgetAll(): void {
-    for (const message of this.tracked.values()) {
-      if (message.segment.seqs !== null) this.log.unclaim(message.segment);
-    }
+    if (this.#sparseCount > 0) this.#unclaimSparse();
     this.tracked.clear();
     this.due.clear();
     this.redelivery.clear();
     this.journal.clear();
     this.inFlightCount = this.deferredCount = this.waitingCount = 0;
+    this.unfinishedScanMs = null;
+    for (const { slot } of this.leaving.splice(0)) this.slots.giveBack(slot);
     this.position.clear();
+  }
+
+  #unclaimSparse(): void {
+    for (const message of this.tracked.values()) {
+      if (message.segment.seqs !== null) this.log.unclaim(message.segment);
+    }
+    this.#sparseCount = 0;
   }
 
   /** Moves the tracked messages of `chunk` to where compaction put their records, and lets the chunk's segment go. */
@@ -253,7 +300,7 @@ export abstract class ChannelMessages {
       const message = this.tracked.get(firstSeq + i)!, to = place(message.seq);
       message.segment = to.segment;
       message.index = to.index;
-      this.log.claim(to.segment);
+      this.claimSparse(to.segment);
     }
     this.position.remove(chunk);
     this.position.leave(segment);

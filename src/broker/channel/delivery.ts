@@ -26,6 +26,8 @@ export interface DeliveryHost {
  * delay others for long.
  */
 const MAX_BYTES_PER_TURN = 1 << 20;
+/** Messages delivered again by a channel in one turn: small ones cost more than their bytes. */
+const MAX_REDELIVERIES_PER_TURN = 10_000;
 
 export class Delivery {
   readonly #messages: ChannelMessages;
@@ -33,6 +35,9 @@ export class Delivery {
   readonly #host: DeliveryHost;
   #isRedeliveryNext = true;
   #redeliveryBytesLeft = 0;
+  #redeliveriesLeft = 0;
+  /** True when more could be given out, but not in this turn. */
+  #isCutShort = false;
 
   constructor(messages: ChannelMessages, ready: ReadyConsumers, host: DeliveryHost) {
     this.#messages = messages;
@@ -44,6 +49,8 @@ export class Delivery {
   pump(nowMs: number): void {
     const messages = this.#messages, ready = this.#ready;
     this.#redeliveryBytesLeft = MAX_BYTES_PER_TURN;
+    this.#redeliveriesLeft = MAX_REDELIVERIES_PER_TURN;
+    this.#isCutShort = false;
     for (let round = 0; round < ready.maxRounds; round++) {
       const available = messages.depth;
       if (available === 0) break;
@@ -60,7 +67,7 @@ export class Delivery {
     }
     if (messages.inFlightCount > 0) messages.watchDue();
     // The rest is for the next turn, which nobody else may ask for.
-    if (this.#redeliveryBytesLeft <= 0) messages.wake();
+    if (this.#isCutShort) messages.wake();
   }
 
   #deliver(subscription: Subscription, quota: number, nowMs: number): number {
@@ -109,7 +116,9 @@ export class Delivery {
         journal.moved();
         position.settle(chunk);
         if (messages.waitingCount === 0) break;
-        continue;
+        if (--messages.work.left > 0) continue;
+        this.#isCutShort = true;
+        break;
       }
       if (count === 1) chunk.entries[from] = subscription.slot;
       else chunk.entries.fill(subscription.slot, from, to);
@@ -138,7 +147,11 @@ export class Delivery {
   #redeliver(subscription: Subscription, quota: number, nowMs: number): number {
     const messages = this.#messages, { redelivery, due, journal } = messages;
     let count = 0;
-    for (; count < quota && this.#redeliveryBytesLeft > 0; count++) {
+    for (; count < quota; count++) {
+      if (this.#redeliveryBytesLeft <= 0 || this.#redeliveriesLeft <= 0) {
+        this.#isCutShort = true;
+        break;
+      }
       const message = redelivery.peek();
       if (message === undefined) break;
       const { segment, index } = message;
@@ -147,6 +160,7 @@ export class Delivery {
         break;
       }
       redelivery.shift();
+      this.#redeliveriesLeft--;
       this.#redeliveryBytesLeft -= segment.index[index + 1] - segment.index[index];
       message.attempts = (message.attempts + 1) & 0xffff;
       message.state = "in flight";
@@ -156,7 +170,7 @@ export class Delivery {
       due.push(message);
       journal.changed(message);
       subscription.inFlight++;
-      subscription.trackedInFlight++;
+      subscription.tracked.push(message);
       subscription.messageCount++;
       messages.deliveredCount++;
       messages.inFlightCount++;

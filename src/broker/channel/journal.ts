@@ -5,7 +5,7 @@
  *
  * Tested in test/durability/persistence_model_test.ts.
  */
-import type { TrackedMessage } from "./tracked_message.ts";
+import type { TrackedMessage } from "../tracked/tracked_message.ts";
 
 export class Journal {
   readonly #isDurable: boolean;

@@ -1,17 +1,29 @@
 /**
  * What time does to the messages of a channel: those in flight time out, deferred ones become due.
  *
- * Cost: O(log n) for each tracked message; messages in flight since their first delivery time out by ranges (see
- * `consumer/deadline_ranges.ts`).
+ * Whatever is due waits again in the order of its times, and among equal ones in the order of publishing: messages in
+ * flight since their first delivery, whose deadlines are ranges (see `consumer/deadline_ranges.ts`), are tracked first,
+ * so that the heap puts all of them in order.
+ *
+ * Cost: O(log n) for each message that is due, and no more of them in a turn than its work allows.
  */
 import type { Subscription } from "../consumer/subscription.ts";
 import type { ChannelMessages } from "./channel_messages.ts";
 
 /** Times out and makes due what is due at `nowMs` (monotonic); false when nothing is left that ever will be. */
 export function scan(messages: ChannelMessages, nowMs: number): boolean {
-  for (const subscription of messages.subscriptions) expireRanges(messages, subscription, nowMs);
-  const { due } = messages;
+  const isTracked = messages.subscriptions.every((one) => trackExpired(messages, one, nowMs));
+  messages.unfinishedScanMs = isTracked && moveDue(messages, nowMs) ? null : nowMs;
+  messages.wake();
+  return messages.inFlightCount > 0 || messages.due.size > 0;
+}
+
+/** Has what is due wait again; false when some is left for the next turn. */
+function moveDue(messages: ChannelMessages, nowMs: number): boolean {
+  const { due, work } = messages;
   while (due.firstMs <= nowMs) {
+    if (work.left <= 0) return false;
+    work.left--;
     const message = due.peek()!;
     if (message.state === "in flight") {
       messages.timeoutCount++;
@@ -19,24 +31,28 @@ export function scan(messages: ChannelMessages, nowMs: number): boolean {
       messages.requeueTracked(message);
     } else messages.endDeferral(message);
   }
-  messages.wake();
-  return messages.inFlightCount > 0 || due.size > 0;
+  return true;
 }
 
-/** Times out what is due of the messages in flight since their first delivery, and forgets what is finished. */
-function expireRanges(messages: ChannelMessages, subscription: Subscription, nowMs: number): void {
-  const { deadlines, slot } = subscription;
+/**
+ * Tracks what is due of the messages in flight since their first delivery, and forgets what is finished; false when some
+ * is left for the next turn.
+ */
+function trackExpired(messages: ChannelMessages, subscription: Subscription, nowMs: number): boolean {
+  const { deadlines, slot } = subscription, { work } = messages;
   for (; deadlines.size > 0; deadlines.shift()) {
     const isDue = deadlines.headDeadlineMs <= nowMs, to = deadlines.headTo;
     for (let seq = deadlines.headFrom;; seq++) {
       seq = messages.position.nextInFlight(seq, to, slot);
       if (seq >= to) break;
-      if (!isDue) {
+      if (!isDue || work.left <= 0) {
         deadlines.headFrom = seq;
-        return;
+        return !isDue;
       }
-      messages.timeoutCount++;
-      messages.requeueFirstDelivery(subscription, seq);
+      work.left--;
+      const chunk = messages.position.find(seq)!;
+      messages.trackInFlight(subscription, chunk, seq - chunk.firstSeq, nowMs);
     }
   }
+  return true;
 }

@@ -6,7 +6,7 @@
  */
 import type { Segment } from "../../storage/segment.ts";
 import type { ChannelMessages } from "./channel_messages.ts";
-import type { TrackedMessage } from "./tracked_message.ts";
+import type { TrackedMessage } from "../tracked/tracked_message.ts";
 
 /** Records [from, to) of `segment` are damaged: whatever state their messages are in, they are finished. */
 export function giveUp(messages: ChannelMessages, segment: Segment, from: number, to: number): void {

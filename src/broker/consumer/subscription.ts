@@ -8,6 +8,7 @@
  * Tested in test/broker/channel_test.ts.
  */
 import type { Segment } from "../../storage/segment.ts";
+import { type MessageOwner, OwnedMessages } from "../tracked/tracked_message.ts";
 import { DeadlineRanges } from "./deadline_ranges.ts";
 import { ELSEWHERE, type Place } from "./place.ts";
 
@@ -22,9 +23,6 @@ export interface Consumer {
   /** The channel was deleted: the connection ends, without a frame. */
   channelDeleted(): void;
 }
-
-/** Why a consumer may not subscribe. */
-export class SubscribeError extends Error {}
 
 /** What FIN, REQ and TOUCH can meet. */
 export type Answer = "ok" | "not in flight" | "not owner";
@@ -45,7 +43,7 @@ export interface SubscribedChannel {
     maxMsgTimeoutMs: number,
     nowMs: number,
   ): Answer;
-  /** Ends a subscription; its messages in flight wait again. */
+  /** Ends a subscription; its messages in flight wait again, at once or, of very many, in the turns that follow. */
   unsubscribe(subscription: Subscription): void;
   /** A consumer said where it is. */
   placed(place: Place): void;
@@ -53,7 +51,7 @@ export interface SubscribedChannel {
   wake(): void;
 }
 
-export class Subscription {
+export class Subscription implements MessageOwner {
   readonly channel: SubscribedChannel;
   readonly consumer: Consumer;
   /** How a chunk's owner array names this consumer; unique in the channel, at least `FIRST_SLOT`. */
@@ -66,8 +64,7 @@ export class Subscription {
   /** The most messages it wants in flight. */
   rdy = 0;
   inFlight = 0;
-  /** Of those in flight, how many are tracked. */
-  trackedInFlight = 0;
+  readonly tracked = new OwnedMessages();
   messageCount = 0;
   finishCount = 0;
   requeueCount = 0;

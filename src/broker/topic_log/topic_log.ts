@@ -186,10 +186,17 @@ export class TopicLog {
     this.committedSeq = seq;
   }
 
-  /** Lets followers read all that is committed. The caller tells them, then calls `unclaimReleased`. */
-  release(): void {
-    this.releasedSeq = Math.max(this.releasedSeq, this.committedSeq);
-    this.pendingCount = 0;
+  /**
+   * Lets followers read what is committed below `seq`. The caller tells them, then calls `unclaimReleased`.
+   *
+   * @returns how many records are released now
+   */
+  releaseTo(seq: number): number {
+    const from = this.releasedSeq, to = Math.max(from, Math.min(seq, this.committedSeq));
+    const count = to >= this.committedSeq ? this.pendingCount : this.countBetween(from, to);
+    this.releasedSeq = to;
+    this.pendingCount -= count;
+    return count;
   }
 
   /** Forgets the records that could not be made safe; says how many, and the bytes of their bodies. */

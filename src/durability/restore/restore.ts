@@ -4,6 +4,7 @@
  * All messages come back as evicted segments; they are read when a consumer wants them, so the broker serves
  * before its backlog is in memory.
  */
+import type { SteadyTime } from "../../clock/steady_time.ts";
 import type { Logger } from "../../log/logger.ts";
 import { isEphemeral } from "../../protocol/names.ts";
 import type { RecoveredBlock, Recovery } from "../../storage/recovery.ts";
@@ -26,14 +27,13 @@ export interface RestoreTargets {
   compaction: Compaction;
   positions: PositionWriter;
   bases: TrackedBases;
+  steady: SteadyTime;
 }
 
 /** What restoring one topic needs. */
 interface Restoring extends RestoreTargets {
   broker: Broker;
   logger: Logger;
-  /** Added to Unix ms. */
-  toMonotonicMs: number;
 }
 
 /** Restores topics, channels, positions and paused flags. Nothing may have been published yet. */
@@ -44,8 +44,8 @@ export function restore(
   targets: RestoreTargets,
   logger: Logger,
 ): void {
-  // Both clocks are read now: restoring takes its time, and what is deferred must not come earlier for it.
-  const restoring = { ...targets, broker, logger, toMonotonicMs: broker.monotonicMs() - broker.wallMs() };
+  const restoring = { ...targets, broker, logger };
+  targets.steady.resume(state.aheadMs, state.reachedMs);
   for (const recovered of state.topics.values()) {
     const isPaused = metadata.topic(recovered.name)?.paused ?? false;
     restoreTopic(restoring, recovered, blocks.get(recovered.number) ?? [], isPaused);
@@ -71,7 +71,7 @@ function restoreTopic(
   blocks: RecoveredBlock[],
   isPaused: boolean,
 ): void {
-  const { broker, residency, compaction, logger } = restoring;
+  const { broker, residency, compaction, steady, logger } = restoring;
   const topic = broker.addTopic(
     recovered.name,
     recovered.number,
@@ -90,7 +90,8 @@ function restoreTopic(
   for (const deferred of recovered.deferred) {
     // One of a group that failed, or of a file that is missing, has a delay and no record.
     if (deferred.seq >= released && findDense(places.dense, deferred.seq) !== null) {
-      topic.restoreDeferred(deferred);
+      const { seq, delayMs, publishedMs } = deferred;
+      topic.restoreDeferred({ seq, delayMs, publishedMs: steady.toMonotonic(publishedMs) });
     }
   }
   let missing = 0;
@@ -116,7 +117,7 @@ function releasedSeqOf(recovered: RecoveredTopic): number {
 
 /** @returns how many unfinished messages were not found */
 function restoreChannel(
-  { positions, bases, toMonotonicMs }: Restoring,
+  { positions, bases, steady }: Restoring,
   topic: Topic,
   recovered: RecoveredChannel,
   places: Places,
@@ -125,7 +126,7 @@ function restoreChannel(
   positions.register(channel, recovered.number);
   let missing = 0;
   const restoreTracked = (seq: number, attempts: number, dueMs: number) => {
-    const atMs = dueMs > 0 ? Math.max(dueMs + toMonotonicMs, 1) : 0;
+    const atMs = dueMs > 0 ? steady.toMonotonic(dueMs) : null;
     return restoreMessage(channel, places, seq, attempts, atMs);
   };
   const { tracked, baseList, finishedOfBase } = recovered, gone: number[] = [];
@@ -145,7 +146,7 @@ function restoreChannel(
   }
   for (const run of recovered.runs) {
     for (let seq = run.from; seq < run.from + run.count; seq++) {
-      if (!restoreMessage(channel, places, seq, 1, 0)) missing++;
+      if (!restoreMessage(channel, places, seq, 1, null)) missing++;
     }
   }
   for (const { from, to } of merged(recovered.doneAhead)) {
@@ -171,7 +172,7 @@ function restoreMessage(
   places: Places,
   seq: number,
   attempts: number,
-  atMs: number,
+  atMs: number | null,
 ): boolean {
   const dense = findDense(places.dense, seq);
   if (dense !== null) {

@@ -4,12 +4,10 @@
  * The listeners open before the stored state is read, which may take a while when an original's queues are taken
  * over. Until then every request is answered with status 503 rather than left to wait.
  */
-import type { Answer } from "../../http/answer.ts";
-import type { HttpRequest } from "../../http/connection/incoming_request.ts";
+import { discardBody } from "../../http/body.ts";
 import { HttpError } from "../../http/errors.ts";
 import { respond, respondError } from "../../http/respond.ts";
-import { pathOf } from "../../http/request_target.ts";
-import type { Handler } from "../../http/server.ts";
+import type { Handler } from "../../http/router.ts";
 
 const STARTING = "NOK - starting: the stored state is being read";
 
@@ -18,7 +16,8 @@ export class Readiness {
   #api: Handler | null = null;
 
   /** Answers as the API does, once there is one. */
-  readonly handle: Handler = (request) => this.#api === null ? answerStarting(request) : this.#api(request);
+  readonly handle: Handler = (request, info) =>
+    this.#api === null ? answerStarting(request) : this.#api(request, info);
 
   /** The stored state is read: `api` answers from here on. */
   serve(api: Handler): void {
@@ -39,11 +38,12 @@ export class Readiness {
   }
 }
 
-function answerStarting({ target }: HttpRequest): Answer {
-  const path = pathOf(target);
+function answerStarting(request: Request): Response {
+  discardBody(request);
+  const { pathname } = new URL(request.url);
   // The event loop turns: who watches over the process has to let it go on.
-  if (path === "/live") return respond("plain", "OK");
-  const isText = /^\/(ready|ping)$/.test(path);
+  if (pathname === "/live") return respond("plain", "OK");
+  const isText = /^\/(ready|ping)$/.test(pathname);
   return isText
     ? respondError("plain", new HttpError(503, STARTING))
     : respondError("v1", new HttpError(503, "STARTING"));

@@ -3,6 +3,7 @@
  *
  * Tested in test/wire/parameters_test.ts and test/wire/delivery_test.ts.
  */
+import { MAX_SLOTS } from "../../broker/topic_log/chunk.ts";
 import type { Answer } from "../../broker/consumer/subscription.ts";
 import type { Parameters } from "../../protocol/command_reader.ts";
 import { parseDecimal, parseTimeoutMs, parseUint64 } from "../../protocol/decimal.ts";
@@ -40,8 +41,8 @@ function subscribe(client: Client, topicName: string, channelName: string): void
   const { broker, options } = client.host, { session, output } = client;
   const topic = broker.topic(topicName, isEphemeral(topicName));
   const channel = topic.channel(channelName, isEphemeral(channelName));
-  const most = options.maxChannelConsumers;
-  if (most > 0 && channel.subscriptions.length >= most) {
+  const most = Math.min(options.maxChannelConsumers || MAX_SLOTS, MAX_SLOTS);
+  if (channel.subscriptions.length >= most || !channel.hasRoom) {
     throw errors.tooManyConsumers(topicName, channelName, most);
   }
   const subscription = channel.subscribe(client, session.msgTimeoutMs, session.sampleRate);

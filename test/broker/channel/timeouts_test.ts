@@ -166,3 +166,41 @@ Deno.test("What is deferred for weeks keeps its time through a clean stop, a kil
     await node.bury();
   }
 });
+
+Deno.test("Messages whose times are equal come again in publish order, whatever made them wait", async () => {
+  const COUNT = 40;
+  for (const how of ["DPUB", "REQ", "timeout"]) {
+    const { clock, broker, topic, channel } = start(NEVER_MS);
+    const first = subscribe(channel, broker, 1000), second = subscribe(channel, broker, 1000);
+    broker.beginTurn();
+    for (let i = 0; i < COUNT; i++) topic.publish(newBuffer(8), 0, 8, how === "DPUB" ? 1000 : 0);
+    // Two at a time, so that the consumers have every other pair.
+    for (const consumer of [first, second]) consumer.subscription.setRdy(0);
+    broker.endTurn();
+    for (let rdy = 2; rdy <= COUNT / 2; rdy += 2) {
+      for (const consumer of [first, second]) {
+        consumer.subscription.setRdy(rdy);
+        broker.endTurn();
+      }
+    }
+    if (how === "REQ") {
+      for (const consumer of [second, first]) {
+        for (const { seq } of consumer.takeDeliveries().reverse()) {
+          channel.requeue(consumer.subscription, seq, 1000, broker.nowMs);
+        }
+      }
+    }
+    first.takeDeliveries();
+    second.takeDeliveries();
+    for (const consumer of [first, second]) consumer.subscription.setRdy(0);
+    clock.advance(1000);
+    channel.scan(clock.monotonicMs());
+    assert.equal(channel.depth, COUNT, how);
+    const last = subscribe(channel, broker, 1000);
+    broker.endTurn();
+    const seqs = last.takeDeliveries().map(({ seq }) => seq);
+    assert.deepEqual(seqs, seqs.toSorted((a, b) => a - b), how);
+    assert.equal(seqs.length, COUNT, how);
+    await stop(broker);
+  }
+});

@@ -42,6 +42,7 @@ export class RedeliveryQueue {
   }
 
   clear(): void {
-    this.#items.length = this.#head = 0;
+    this.#items = [];
+    this.#head = 0;
   }
 }

@@ -1,13 +1,13 @@
 /**
  * The tracked messages of a channel that have a time, the earliest first: deferred ones, and those in flight.
  *
- * A binary heap by `atMs`; each message knows its place in it, so that it can be taken out of the middle.
+ * Those of one time come in the order in which they were published. A binary heap; each message knows its place in it, so that it can be taken out of the middle.
  * Cost: push, remove and update are O(log n), the earliest is O(1).
  */
 import type { TrackedMessage } from "./tracked_message.ts";
 
 export class DueHeap {
-  readonly #items: TrackedMessage[] = [];
+  #items: TrackedMessage[] = [];
 
   get size(): number {
     return this.#items.length;
@@ -46,16 +46,16 @@ export class DueHeap {
     this.#down(item.heapIndex);
   }
 
+  /** Empties the heap; its messages are forgotten too. */
   clear(): void {
-    for (const item of this.#items) item.heapIndex = -1;
-    this.#items.length = 0;
+    this.#items = [];
   }
 
   #up(at: number): void {
     const items = this.#items, item = items[at];
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (items[parent].atMs <= item.atMs) break;
+      if (!isBefore(item, items[parent])) break;
       items[at] = items[parent];
       items[at].heapIndex = at;
       at = parent;
@@ -69,8 +69,8 @@ export class DueHeap {
     for (;;) {
       let child = at * 2 + 1;
       if (child >= size) break;
-      if (child + 1 < size && items[child + 1].atMs < items[child].atMs) child++;
-      if (items[child].atMs >= item.atMs) break;
+      if (child + 1 < size && isBefore(items[child + 1], items[child])) child++;
+      if (!isBefore(items[child], item)) break;
       items[at] = items[child];
       items[at].heapIndex = at;
       at = child;
@@ -78,4 +78,8 @@ export class DueHeap {
     items[at] = item;
     item.heapIndex = at;
   }
+}
+
+function isBefore(a: TrackedMessage, b: TrackedMessage): boolean {
+  return a.atMs < b.atMs || a.atMs === b.atMs && a.seq < b.seq;
 }

@@ -1,7 +1,7 @@
 /** The queue of the messages that wait to be delivered again. */
 import assert from "node:assert/strict";
-import { RedeliveryQueue } from "../../../src/broker/channel/redelivery_queue.ts";
-import { newTrackedMessage, type TrackedMessage } from "../../../src/broker/channel/tracked_message.ts";
+import { RedeliveryQueue } from "../../../src/broker/tracked/redelivery_queue.ts";
+import { newTrackedMessage, type TrackedMessage } from "../../../src/broker/tracked/tracked_message.ts";
 import { Segment } from "../../../src/storage/segment.ts";
 import { Random } from "../../support/random.ts";
 
