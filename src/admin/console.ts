@@ -4,12 +4,13 @@
  * Tested in test/admin/console_test.ts.
  */
 import type { Context } from "hono";
+import type { WebInfo } from "../http/web_handler.ts";
 import type { Action, ActionPreview, ActionRecord, User } from "./model/action.ts";
 import type { Snapshot } from "./model/snapshot.ts";
 
 /** What every request of the console carries. */
 export interface ConsoleEnv {
-  Bindings: Deno.ServeHandlerInfo;
+  Bindings: WebInfo;
   Variables: {
     /** Who asks; set for every page but the login. */
     user: User;

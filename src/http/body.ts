@@ -1,8 +1,6 @@
 /**
- * Reads bodies of requests, never more of them than a limit allows.
- *
- * Whatever a handler leaves of a body, the client gets its answer, and as a rule keeps its connection: what is
- * left of a body that was read in part is discarded, and so is one that was not begun, by `discardBody()`.
+ * Reads bodies of requests, never more of them than a limit allows. What a handler leaves of a body is the
+ * connection's to drop.
  */
 
 /** What was read of a body. */
@@ -15,14 +13,18 @@ export interface Body {
 
 const NOTHING: Body = { bytes: new Uint8Array(0), isCut: false };
 
-/** A body that declares to be longer is not worth taking in just to keep the connection: 16 MiB. */
-const MAX_DISCARDED_BYTES = 16 << 20;
+/** What is needed of a request. */
+export interface RequestWithBody {
+  readonly headers: { get(name: string): string | null };
+  readonly body: ReadableStream<Uint8Array> | null;
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+}
 
 /**
  * The length that the client declared, in bytes; undefined when it declared none (a chunked body), or repeated
  * the header, which servers let pass while the values agree.
  */
-export function declaredLength(request: Request): number | undefined {
+export function declaredLength(request: Pick<RequestWithBody, "headers">): number | undefined {
   const text = request.headers.get("content-length");
   const length = text === null ? NaN : Number(text);
   return Number.isNaN(length) ? undefined : length;
@@ -33,7 +35,7 @@ export function declaredLength(request: Request): number | undefined {
  *
  * @throws whatever reading throws, such as when the client goes away
  */
-export async function readBody(request: Request, maxBytes: number): Promise<Body> {
+export async function readBody(request: RequestWithBody, maxBytes: number): Promise<Body> {
   const length = declaredLength(request);
   if (length === undefined) return request.body === null ? NOTHING : await readChunks(request.body, maxBytes);
   if (length > maxBytes) return { bytes: NOTHING.bytes, isCut: true };
@@ -74,16 +76,4 @@ function append(
   }
   target.set(chunk, length);
   return target;
-}
-
-/**
- * Has the server take in and drop a body that was not read, so that the client may send its next request on the
- * same connection. One that declares to be very long is left alone: the answer then says `Connection: close`.
- * Neither the body nor the answer waits for the other.
- */
-export function discardBody(request: Request): void {
-  // The length comes first: merely looking at the body, even at `bodyUsed`, makes the runtime take it in.
-  if ((declaredLength(request) ?? 0) > MAX_DISCARDED_BYTES) return;
-  if (request.bodyUsed || request.body === null) return;
-  request.body.cancel().catch(() => {/* The client went away, and its body with it. */});
 }

@@ -12,15 +12,15 @@ export function targetOf(url: string): string {
 }
 
 /**
- * The path of a target, with those escapes undone that are neither separators nor the start of an escape:
- * parameters are cut out of it and undone once more.
+ * The path of a target, with those escapes undone that are neither `?` or `#` nor the start of an escape:
+ * parameters are cut out of it and undone once more. An escaped slash separates as a plain one does.
  */
 export function pathOf(target: string): string {
   const query = target.indexOf("?");
   const path = query < 0 ? target : target.slice(0, query);
   if (!path.includes("%")) return path;
   try {
-    return decodeURI(path.replaceAll("%25", "%2525"));
+    return decodeURI(path.replaceAll("%25", "%2525").replaceAll(/%2f/gi, "/"));
   } catch {
     // A path with a bad escape is just one that nothing is found under.
     return path;

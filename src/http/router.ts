@@ -6,20 +6,20 @@
  * log, and what happens when a handler fails.
  */
 import { type Context, Hono } from "hono";
+import { html } from "hono/html";
 import type { Logger } from "../log/logger.ts";
-import { remoteAddressOf } from "../net/address.ts";
-import { discardBody } from "./body.ts";
+import { Answer, AnswerHead } from "./answer.ts";
+import type { Handler } from "./connection/http_connection.ts";
+import type { HttpRequest } from "./connection/incoming_request.ts";
 import { HttpError, internalError, invalidRequest } from "./errors.ts";
 import { PathTable } from "./path_table.ts";
 import { Query } from "./query.ts";
 import { logRequest } from "./request_log.ts";
-import { pathOf, queryOf, targetOf } from "./request_target.ts";
+import { pathOf, queryOf } from "./request_target.ts";
 import { respond, respondError, type Style } from "./respond.ts";
 
-type HonoContext = Context<{ Bindings: Deno.ServeHandlerInfo }>;
-
-/** What `serve()` calls for each request. */
-export type Handler = (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
+/** Hono only finds the handler: it passes the request on, and what the handler returns, without a look at either. */
+type HonoContext = Context<{ Bindings: HttpRequest }>;
 
 /** One endpoint of an API. */
 export interface Route {
@@ -47,13 +47,13 @@ export class RequestContext {
     this.#hono = hono;
   }
 
-  get request(): Request {
-    return this.#hono.req.raw;
+  get request(): HttpRequest {
+    return this.#hono.env;
   }
 
   /** Path and query as they were sent. */
   get target(): string {
-    return targetOf(this.request.url);
+    return this.request.target;
   }
 
   /** The parameters of the query. @throws {HttpError} 400 INVALID_REQUEST */
@@ -68,7 +68,7 @@ export class RequestContext {
 
   /** `ip:port` of the client, or `@` on a Unix socket. */
   get remoteAddress(): string {
-    return remoteAddressOf(this.#hono.env.remoteAddr);
+    return this.request.remoteAddress;
   }
 }
 
@@ -80,56 +80,63 @@ export interface AppOptions {
 export function createApp(routes: readonly Route[], options: AppOptions): Handler {
   const { logger } = options;
   const table = new PathTable();
-  const app = new Hono<{ Bindings: Deno.ServeHandlerInfo }>({
-    getPath: (request) => pathOf(targetOf(request.url)),
+  const app = new Hono<{ Bindings: HttpRequest }>({
+    getPath: (request) => pathOf((request as unknown as HttpRequest).target),
   });
   for (const route of routes) {
     table.add(route.method, route.path);
     const answer = route.isLogged === false ? answerRoute : answerAndLog;
-    app.on(route.method, route.path, (hono: HonoContext) => answer(route, new RequestContext(hono), logger));
+    app.on(
+      route.method,
+      route.path,
+      (hono: HonoContext) => asResponse(answer(route, new RequestContext(hono), logger)),
+    );
   }
-  const answerUnrouted = (request: Request, info: Deno.ServeHandlerInfo) =>
-    unrouted(table, request, info, logger);
-  app.notFound((hono) => answerUnrouted(hono.req.raw, hono.env));
-  app.onError((cause, hono) => fail(cause, "v1", hono.req.raw, logger));
+  const answerUnrouted = (request: HttpRequest) => unrouted(table, request, logger);
+  app.notFound((hono) => asResponse(answerUnrouted(hono.env)));
+  app.onError((cause, hono) => asResponse(fail(cause, "v1", hono.env, logger)));
   // Hono would answer HEAD as it answers GET.
-  return (request, info) =>
+  return (request) =>
     request.method === "HEAD" || hasPathInHost(request)
-      ? answerUnrouted(request, info)
-      : app.fetch(request, info);
+      ? answerUnrouted(request)
+      : app.fetch(request as unknown as Request, request) as unknown as Answer | Promise<Answer>;
+}
+
+/** What Hono takes for a response and passes on. */
+function asResponse(answer: Answer | Promise<Answer>): Response {
+  return answer as unknown as Response;
 }
 
 /**
- * Whether the header `Host` holds a slash. The runtime puts it in front of the path without a look, so that
- * `Host: a/topic/delete?` would choose the endpoint, past a proxy that judges by the path.
+ * Whether the header `Host` holds a slash. A server that puts host and path together before it takes them apart again
+ * lets such a host choose the endpoint; no client sends one.
  */
-function hasPathInHost(request: Request): boolean {
+function hasPathInHost(request: HttpRequest): boolean {
   return request.headers.get("host")?.includes("/") ?? false;
 }
 
-async function answerRoute(route: Route, context: RequestContext, logger: Logger): Promise<Response> {
+async function answerRoute(route: Route, context: RequestContext, logger: Logger): Promise<Answer> {
   const style = route.style ?? "v1";
   try {
     return respond(style, await route.handle(context));
   } catch (cause) {
     return fail(cause, style, context.request, logger);
-  } finally {
-    discardBody(context.request);
   }
 }
 
-async function answerAndLog(route: Route, context: RequestContext, logger: Logger): Promise<Response> {
+async function answerAndLog(route: Route, context: RequestContext, logger: Logger): Promise<Answer> {
   const startedMs = performance.now();
-  const response = await answerRoute(route, context, logger);
+  const answer = await answerRoute(route, context, logger);
   const elapsedMs = performance.now() - startedMs;
   const { request, target, remoteAddress } = context;
-  logRequest(logger, response.status, request.method, target, remoteAddress, elapsedMs);
-  return response;
+  logRequest(logger, answer.status, request.method, target, remoteAddress, elapsedMs);
+  return answer;
 }
 
-function fail(cause: unknown, style: Style, request: Request, logger: Logger): Response {
+function fail(cause: unknown, style: Style, request: HttpRequest, logger: Logger): Answer {
   if (cause instanceof HttpError) {
-    if (cause.cause !== undefined) logFailure(cause.cause, request, logger);
+    // What the world did is told by its reason; only a fault of ours needs the place that it came from.
+    if (cause.cause !== undefined) logFailure(messageOf(cause.cause), request, logger);
     return respondError(style, cause);
   }
   logFailure(cause, request, logger);
@@ -137,43 +144,41 @@ function fail(cause: unknown, style: Style, request: Request, logger: Logger): R
   return respondError("v1", internalError());
 }
 
-function logFailure(cause: unknown, request: Request, logger: Logger): void {
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function logFailure(cause: unknown, request: HttpRequest, logger: Logger): void {
   const text = cause instanceof Error ? cause.stack ?? cause.message : String(cause);
-  logger.error(`HTTP: failed to answer ${request.method} ${targetOf(request.url)} - ${text}`);
+  logger.error(`HTTP: failed to answer ${request.method} ${request.target} - ${text}`);
 }
 
 // ---- requests without a handler ---------------------------------------------------------------
 
-function unrouted(table: PathTable, request: Request, info: Deno.ServeHandlerInfo, logger: Logger): Response {
+function unrouted(table: PathTable, request: HttpRequest, logger: Logger): Answer {
   const startedMs = performance.now();
-  discardBody(request);
-  const { method } = request;
-  const target = targetOf(request.url), path = pathOf(target);
+  const { method, target } = request, path = pathOf(target);
   const refuse = (error: HttpError, headers: [string, string][] = []) => {
     const elapsedMs = performance.now() - startedMs;
-    logRequest(logger, error.status, method, target, remoteAddressOf(info.remoteAddr), elapsedMs);
+    logRequest(logger, error.status, method, target, request.remoteAddress, elapsedMs);
     return respondError("v1", error, headers);
   };
   if (hasPathInHost(request)) return refuse(invalidRequest());
   const canonical = table.canonical(method, path);
   if (canonical !== undefined) return redirect(method, canonical, queryOf(target));
   const allow = table.allow(path);
-  if (allow !== undefined && method === "OPTIONS") return new Response(null, { headers: { "Allow": allow } });
+  if (allow !== undefined && method === "OPTIONS") return new Answer(new AnswerHead(200, [["Allow", allow]]));
   return allow === undefined
     ? refuse(new HttpError(404, "NOT_FOUND"))
     : refuse(new HttpError(405, "METHOD_NOT_ALLOWED"), [["Allow", allow]]);
 }
 
 /** A browser that follows a GET may show the body meanwhile; other methods must be sent again as they were. */
-function redirect(method: string, path: string, query: string): Response {
+function redirect(method: string, path: string, query: string): Answer {
   const location = encodeTarget(query === "" ? path : `${path}?${query}`);
-  if (method !== "GET") return new Response(null, { status: 308, headers: { "Location": location } });
-  const link = location.replaceAll("&", "&amp;").replaceAll('"', "&#34;").replaceAll("'", "&#39;")
-    .replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-  return new Response(`<a href="${link}">Moved Permanently</a>.\n`, {
-    status: 301,
-    headers: [["Content-Type", "text/html; charset=utf-8"], ["Location", location]],
-  });
+  if (method !== "GET") return new Answer(new AnswerHead(307, [["Location", location]]));
+  const head = new AnswerHead(301, [["Content-Type", "text/html; charset=utf-8"], ["Location", location]]);
+  return new Answer(head, String(html`<a href="${location}">Moved Permanently</a>.\n`));
 }
 
 /** Escapes what may not stand in a header. */

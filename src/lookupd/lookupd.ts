@@ -11,7 +11,7 @@ import { createApp } from "../http/router.ts";
 import { endProfiles } from "../http/debug/routes.ts";
 import { boundAddress, boundPort, listen, removeAbandonedSocket } from "../net/listen.ts";
 import { ServerLife } from "../net/server_life.ts";
-import { serve } from "../http/server.ts";
+import { type Handler, serve } from "../http/server.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
 import { EventLoopDelay } from "../metrics/event_loop_delay.ts";
@@ -90,10 +90,11 @@ function start(
       version,
     });
   const app = createApp(lookupdRoutes({ db, answers, metrics }), { logger });
-  const http = serve(options.httpAddress === "" ? ANY_HTTP_ADDRESS : options.httpAddress, (request, info) => {
+  const counted: Handler = (request) => {
     httpRequestCount++;
-    return app(request, info);
-  });
+    return app(request);
+  };
+  const http = serve(options.httpAddress === "" ? ANY_HTTP_ADDRESS : options.httpAddress, counted, logger);
   const tcpServer = new LookupTcpServer(listener, {
     db,
     logger,

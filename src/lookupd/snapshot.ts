@@ -10,6 +10,7 @@
  * A producer that left before the last write is not in the file and does not come back.
  */
 import { type Clock, systemClock } from "../clock/clock.ts";
+import { tryLock } from "../storage/file_lock.ts";
 import type { Logger } from "../log/logger.ts";
 import { replaceInTurns } from "../storage/atomic_file.ts";
 import { denoFileSystem, type FileSystem, readWhole } from "../storage/file_system.ts";
@@ -167,7 +168,7 @@ export class Snapshot {
 
 async function lockDataPath(dataPath: string): Promise<Deno.FsFile> {
   const lock = await Deno.open(`${dataPath}/${LOCK_NAME}`, { create: true, write: true });
-  if (await lock.tryLock(true)) return lock;
+  if (await tryLock(lock)) return lock;
   lock.close();
   throw new Error(`${dataPath} is in use by another instance of nsqlookupd`);
 }

@@ -4,6 +4,7 @@
  * Tested in test/nsqd/data_path_test.ts.
  */
 import { StartupError } from "../log/startup_error.ts";
+import { tryLock } from "../storage/file_lock.ts";
 
 export class DataPathLock {
   readonly #directory: Deno.FsFile;
@@ -45,18 +46,4 @@ function reasonOf(cause: Error): string {
   if (cause instanceof Deno.errors.NotFound) return "no such file or directory";
   if (cause instanceof Deno.errors.PermissionDenied) return "permission denied";
   return cause.message;
-}
-
-/** How long a lock that cannot be tried is waited for before it counts as held. */
-const LOCK_WAIT_MS = 500;
-
-/** Older releases of Deno, with which the executable can be compiled too, can only wait for a lock. */
-async function tryLock(directory: Deno.FsFile): Promise<boolean> {
-  if ("tryLock" in directory) return await directory.tryLock(true);
-  const { lock } = directory as { lock(exclusive: boolean): Promise<void> };
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const tooLong = new Promise<boolean>((resolve) => timer = setTimeout(() => resolve(false), LOCK_WAIT_MS));
-  const isLocked = await Promise.race([lock.call(directory, true).then(() => true), tooLong]);
-  clearTimeout(timer);
-  return isLocked;
 }

@@ -95,6 +95,7 @@ class TlsTransport implements Transport {
   readonly #duplex: TransportDuplex;
   readonly #below: Transport;
   readonly #input: PulledStream;
+  #failWrite: (cause: Error) => void = () => {};
 
   constructor(socket: TLSSocket, duplex: TransportDuplex, below: Transport) {
     this.#socket = socket;
@@ -102,6 +103,11 @@ class TlsTransport implements Transport {
     duplex.isFull = () => socket.readableLength >= socket.readableHighWaterMark;
     this.#below = below;
     this.#input = new PulledStream(socket);
+    // A write that is out when the connection breaks is never called back.
+    const fail = () => this.#failWrite(new Error("the connection was closed"));
+    socket.once("close", fail);
+    socket.once("error", fail);
+    duplex.once("close", fail);
   }
 
   read(into: Uint8Array): Promise<number | null> {
@@ -113,6 +119,7 @@ class TlsTransport implements Transport {
   write(bytes: Uint8Array): Promise<number> {
     const part = bytes.length > MAX_WRITE_BYTES ? bytes.subarray(0, MAX_WRITE_BYTES) : bytes;
     return new Promise((resolve, reject) => {
+      this.#failWrite = reject;
       this.#socket.write(part, (cause) => cause ? reject(cause) : resolve(part.length));
     });
   }

@@ -118,7 +118,11 @@ function assemble(
     } else {
       headers.push(`Content-Length: ${body.length}`);
     }
-    if (random.chance(0.02) && version === "1.1" && body !== "") headers.push("Expect: 100-continue");
+    // A body that is refused before it is told to come ends the connection, so none follows on such a request.
+    const isTaken = allowed.every((outcome) => outcome === "200");
+    if (random.chance(0.02) && version === "1.1" && body !== "" && isTaken) {
+      headers.push("Expect: 100-continue");
+    }
   }
   const text = `${method} ${target} HTTP/${version}\r\n${headers.join("\r\n")}\r\n\r\n${sent}`;
   return { text, method, allowed, isLast };
@@ -318,8 +322,8 @@ function misplaced(random: Random): HttpRequest {
     ["OPTIONS", "/pub", "200"],
     ["GET", "/ping/", "301"],
     ["GET", "//ping", "301"],
-    ["POST", "/topic/create/?topic=a", "308"],
-    ["POST", "/PUB?topic=a", "308"],
+    ["POST", "/topic/create/?topic=a", "307"],
+    ["POST", "/PUB?topic=a", "307"],
   ]);
   return assemble(random, method, target, allowed);
 }

@@ -117,8 +117,8 @@ Deno.test("a connection ends with the answer when the rest of the body is too lo
     return converse(api.port, [[head, end]]);
   };
   for (const [path, end] of [["/body", "cut "], ["/unread", "OK"], ["/nope", "}"]]) {
-    assert.doesNotMatch(await answerTo(path, 16 << 20, end), /^connection: close\r$/m, path);
-    assert.match(await answerTo(path, (16 << 20) + 1, end), /^connection: close\r$/m, path);
+    assert.doesNotMatch(await answerTo(path, 16 << 20, end), /^Connection: close\r$/m, path);
+    assert.match(await answerTo(path, (16 << 20) + 1, end), /^Connection: close\r$/m, path);
   }
 });
 

@@ -1,7 +1,7 @@
 /** Sends the bytes of requests as they are written, and gives the bytes of answers: fetch() would tidy both. */
 import { Logger } from "../../src/log/logger.ts";
-import { createApp, type Handler, type Route } from "../../src/http/router.ts";
-import { serve } from "../../src/http/server.ts";
+import { createApp, type Route } from "../../src/http/router.ts";
+import { type Handler, serve } from "../../src/http/server.ts";
 
 const ENCODER = new TextEncoder();
 
@@ -87,7 +87,8 @@ export interface TestApi extends AsyncDisposable {
 
 /** Serves `handler` on a port of its own. */
 export function serveHandler(handler: Handler, lines: string[] = []): TestApi {
-  const server = serve("127.0.0.1:0", handler);
+  const logger = new Logger("info", "", (line) => lines.push(line));
+  const server = serve("127.0.0.1:0", handler, logger);
   return { port: server.port, lines, [Symbol.asyncDispose]: () => server.shutdown() };
 }
 

@@ -177,6 +177,39 @@ for (const path of skipped === null ? EXECUTABLES : [""]) {
   });
 
   Deno.test({
+    name: `${name} is broker, discovery and console in one`,
+    ignore,
+    fn: () =>
+      withFolder(async (folder) => {
+        await using standalone = await ProgramProcess.start({
+          executable: [path],
+          command: "standalone",
+          flags: [
+            "--tcp-address=127.0.0.1:0",
+            "--http-address=127.0.0.1:0",
+            "--lookupd-listen-tcp-address=127.0.0.1:0",
+            "--lookupd-listen-http-address=127.0.0.1:0",
+            "--admin-listen-http-address=127.0.0.1:0",
+            `--data-path=${folder}`,
+          ],
+        });
+        await publish(standalone, "t", "hello");
+        const lookup = `http://${standalone.address("nsqlookupd", "HTTP")}/lookup?topic=t`;
+        assert.equal((await (await fetch(lookup)).json()).producers.length, 1);
+        const home = `http://${standalone.address("nsqadmin", "HTTP")}`;
+        const page = await (await fetch(`${home}/`)).text();
+        const assets = [...new Set([...page.matchAll(/"(\/static\/[^"]+)"/g)].map(([, asset]) => asset))];
+        assert.ok(assets.length > 2, page.slice(0, 500));
+        for (const asset of assets) {
+          const response = await fetch(home + asset);
+          assert.equal(response.status, 200, asset);
+          assert.ok((await response.bytes()).length > 0, asset);
+        }
+        assert.equal(await standalone.stop(), 0, standalone.log);
+      }),
+  });
+
+  Deno.test({
     name: `${name} serves a foreign user on a read-only root`,
     ignore: ignore || rootSkipped !== null,
     fn: () =>

@@ -87,9 +87,18 @@ export class ConsoleCluster implements AsyncDisposable {
     await this.#post(index, `mpub?topic=${encodeURIComponent(topic)}`, body);
   }
 
+  async createTopic(index: number, topic: string): Promise<void> {
+    await this.#post(index, `topic/create?topic=${encodeURIComponent(topic)}`);
+  }
+
   async createChannel(index: number, topic: string, channel: string): Promise<void> {
     const query = new URLSearchParams({ topic, channel });
     await this.#post(index, `channel/create?${query}`);
+  }
+
+  async pauseChannel(index: number, topic: string, channel: string): Promise<void> {
+    const query = new URLSearchParams({ topic, channel });
+    await this.#post(index, `channel/pause?${query}`);
   }
 
   async #post(index: number, target: string, body?: string): Promise<void> {

@@ -121,7 +121,7 @@ export class RunningBroker implements AsyncDisposable {
       health: () => (broker.committer.failure ?? persistence.failure)?.message ?? null,
       logger,
     });
-    this.http = serve("127.0.0.1:0", app);
+    this.http = serve("127.0.0.1:0", app, logger);
   }
 
   /** Copies what the broker has in its directory at this moment. */

@@ -13,7 +13,12 @@ export interface Requester {
 }
 
 /** @param target path and query as they were sent */
-export function requesterOf(request: Request, target: string, remoteAddress: string, user: User): Requester {
+export function requesterOf(
+  request: { headers: { get(name: string): string | null } },
+  target: string,
+  remoteAddress: string,
+  user: User,
+): Requester {
   const { headers } = request;
   const isSecure = headers.get("x-scheme") === "https" || headers.get("x-forwarded-proto") === "https";
   return {

@@ -5,6 +5,7 @@
  * again when it is read: what stood still is known from the row before it, since the sum of everything has a row for
  * each poll. All together take no more than a limit; then the finest and oldest go first.
  */
+import { backlogOf } from "../model/backlog.ts";
 import { type HistoryMark, type HistoryMetric, historyMetrics, type HistorySeries } from "../console.ts";
 import type { Figures, LatencyView, Snapshot } from "../model/snapshot.ts";
 import { channelKey } from "../poller/reading.ts";
@@ -69,7 +70,8 @@ export class History {
       if (isUp) this.#record(`n:${id}`, second, rowOf(figures, null), true);
     }
     for (const topic of snapshot.topics.values()) {
-      this.#record(`t:${topic.name}`, second, rowOf(topic.figures, topic.latency), false);
+      const figures = { ...topic.figures, depth: backlogOf(topic) };
+      this.#record(`t:${topic.name}`, second, rowOf(figures, topic.latency), false);
       for (const channel of topic.channels.values()) {
         const key = `c:${channelKey(topic.name, channel.name)}`;
         this.#record(key, second, rowOf(channel.figures, channel.latency), false);

@@ -15,7 +15,8 @@ import { logRequest } from "../../http/request_log.ts";
 import { remoteAddressOf } from "../../net/address.ts";
 import { pathOf, targetOf } from "../../http/request_target.ts";
 import { respondError } from "../../http/respond.ts";
-import { createApp, type Handler, type RequestContext, type Route } from "../../http/router.ts";
+import type { RequestContext, Route } from "../../http/router.ts";
+import { createWebApp, responseOf, type WebHandler } from "../../http/web_handler.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { Access } from "../access/access.ts";
 import type { Console, ConsoleContext, ConsoleEnv } from "../console.ts";
@@ -59,13 +60,13 @@ const users = new WeakMap<Request, User>();
 
 /** Of a request that `createConsoleApp()` let through to the API. */
 export function userOf(context: RequestContext): User {
-  const user = users.get(context.request);
+  const user = users.get(context.request.standard());
   if (user === undefined) throw new HttpError(401, "UNAUTHORIZED");
   return user;
 }
 
-/** Makes the handler for `serve()`. */
-export function createConsoleApp(parts: AppParts): Handler {
+/** Makes the handler for `serve()`, which wants it in `webHandler()`. */
+export function createConsoleApp(parts: AppParts): WebHandler {
   const { basePath, logger } = parts;
   const prefix = basePath === "/" ? "" : basePath;
   const pages = PAGE_PATHS.map((path): Route => ({
@@ -79,7 +80,7 @@ export function createConsoleApp(parts: AppParts): Handler {
     ...route,
     path: route.path === "/" ? basePath : `${prefix}${route.path}`,
   });
-  const api = createApp([...parts.routes, ...pages].map(below), { logger });
+  const api = createWebApp([...parts.routes, ...pages].map(below), { logger });
   const passOn = (context: ConsoleContext) => {
     isPassedOn.add(context.req.raw);
     const user = context.get("user");
@@ -196,11 +197,11 @@ async function identified(
   logger.debug(`HTTP: ${raw.method} ${target} needs a login`);
   // A script of a page is no program that could answer: the browser would ask with a window of its own.
   const isScript = raw.headers.has("sec-fetch-site");
-  return respondError(
+  return responseOf(respondError(
     "v1",
     new HttpError(401, "UNAUTHORIZED"),
     isScript ? [] : [["WWW-Authenticate", `Basic realm="nsqadmin"`]],
-  );
+  ));
 }
 
 function failed(cause: Error, context: Context<ConsoleEnv>, logger: Logger): Response {
@@ -208,9 +209,9 @@ function failed(cause: Error, context: Context<ConsoleEnv>, logger: Logger): Res
   if ("getResponse" in cause && typeof cause.getResponse === "function") return cause.getResponse();
   if (cause instanceof HttpError) {
     if (cause.cause !== undefined) logger.error(`HTTP: failed to answer - ${cause.cause}`);
-    return respondError("v1", cause);
+    return responseOf(respondError("v1", cause));
   }
   const { method, url } = context.req.raw;
   logger.error(`HTTP: failed to answer ${method} ${targetOf(url)} - ${cause.stack ?? cause.message}`);
-  return respondError("v1", new HttpError(500, "INTERNAL_ERROR"));
+  return responseOf(respondError("v1", new HttpError(500, "INTERNAL_ERROR")));
 }

@@ -2,7 +2,7 @@
  * Reads the JSON bodies of the HTTP API, whatever type they are said to have, and says what is wrong with them in
  * the words that scripts know from Go nsqadmin. Tested in test/admin/http/api_test.ts.
  */
-import { readBody } from "../../http/body.ts";
+import { readBody, type RequestWithBody } from "../../http/body.ts";
 import { HttpError } from "../../http/errors.ts";
 
 /** Bodies hold two names at most. */
@@ -15,7 +15,7 @@ const UTF8 = new TextDecoder();
  * @throws {HttpError} 400 with what is wrong
  */
 export async function readMembers<K extends string>(
-  request: Request,
+  request: RequestWithBody,
   names: readonly K[],
 ): Promise<Record<K, string>> {
   const { bytes, isCut } = await readBody(request, MAX_BODY_BYTES);

@@ -37,7 +37,7 @@ export interface Page {
   /** Pages with a form do not change while somebody fills it in. */
   readonly isStill?: boolean;
   /** 200 unless given. */
-  readonly status?: 200 | 404;
+  readonly status?: 200 | 400 | 403 | 404;
 }
 
 /** An address of this console: `path` is below the base path; parameters that are null or "" are left out. */

@@ -168,14 +168,19 @@ function show(value, unit) {
   return value === null || value === undefined ? "–" : format(value, unit);
 }
 
+const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const counts = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 4 });
 
 function format(value, unit) {
-  if (unit !== "ms") return value < 10 ? String(Math.round(value * 10) / 10) : counts.format(value);
+  if (unit !== "ms") return value < 10 ? String(Math.round(value * 10) / 10) : whole(value);
   if (value < 1000) return `${Math.round(value)} ms`;
   if (value < 60_000) return `${Math.round(value / 100) / 10} s`;
   if (value < 3_600_000) return `${Math.round(value / 60_000)} min`;
   return `${Math.round(value / 360_000) / 10} h`;
+}
+
+function whole(value) {
+  return value < 1_000_000 ? grouped.format(value) : counts.format(value);
 }
 
 /** A new point of the chart around `cell`: `time,value,value`. */

@@ -6,7 +6,7 @@
  * The profilers and their library are loaded when they are first asked for.
  */
 import { argv } from "node:process";
-import { readBody } from "../body.ts";
+import { readBody, type RequestWithBody } from "../body.ts";
 import { HttpError } from "../errors.ts";
 import { Query } from "../query.ts";
 import type { RequestContext, Route } from "../router.ts";
@@ -159,7 +159,7 @@ async function setBlockRate({ request, query }: RequestContext): Promise<void> {
   }
 }
 
-async function formValue(request: Request, key: string): Promise<string | undefined> {
+async function formValue(request: RequestWithBody, key: string): Promise<string | undefined> {
   const type = request.headers.get("content-type") ?? "";
   if (!type.startsWith("application/x-www-form-urlencoded")) return undefined;
   const { bytes, isCut } = await readBody(request, MAX_FORM_BYTES);

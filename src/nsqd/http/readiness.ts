@@ -4,10 +4,12 @@
  * The listeners open before the stored state is read, which may take a while when an original's queues are taken
  * over. Until then every request is answered with status 503 rather than left to wait.
  */
-import { discardBody } from "../../http/body.ts";
+import type { Answer } from "../../http/answer.ts";
+import type { HttpRequest } from "../../http/connection/incoming_request.ts";
 import { HttpError } from "../../http/errors.ts";
 import { respond, respondError } from "../../http/respond.ts";
-import type { Handler } from "../../http/router.ts";
+import { pathOf } from "../../http/request_target.ts";
+import type { Handler } from "../../http/server.ts";
 
 const STARTING = "NOK - starting: the stored state is being read";
 
@@ -16,8 +18,7 @@ export class Readiness {
   #api: Handler | null = null;
 
   /** Answers as the API does, once there is one. */
-  readonly handle: Handler = (request, info) =>
-    this.#api === null ? answerStarting(request) : this.#api(request, info);
+  readonly handle: Handler = (request) => this.#api === null ? answerStarting(request) : this.#api(request);
 
   /** The stored state is read: `api` answers from here on. */
   serve(api: Handler): void {
@@ -38,12 +39,11 @@ export class Readiness {
   }
 }
 
-function answerStarting(request: Request): Response {
-  discardBody(request);
-  const { pathname } = new URL(request.url);
+function answerStarting({ target }: HttpRequest): Answer {
+  const path = pathOf(target);
   // The event loop turns: who watches over the process has to let it go on.
-  if (pathname === "/live") return respond("plain", "OK");
-  const isText = /^\/(ready|ping)$/.test(pathname);
+  if (path === "/live") return respond("plain", "OK");
+  const isText = /^\/(ready|ping)$/.test(path);
   return isText
     ? respondError("plain", new HttpError(503, STARTING))
     : respondError("v1", new HttpError(503, "STARTING"));

@@ -2,12 +2,11 @@
 import type { Broker } from "../../broker/broker.ts";
 import type { Persistence } from "../../durability/persistence.ts";
 import type { BufferPool } from "../../buffers/buffer_pool.ts";
-import { discardBody } from "../../http/body.ts";
 import { endProfiles } from "../../http/debug/routes.ts";
 import { removeAbandonedSocket } from "../../net/listen.ts";
 import { type HttpsListener, serveHttps } from "../../http/https_server.ts";
-import type { Handler } from "../../http/router.ts";
-import { type HttpServer, serve } from "../../http/server.ts";
+import { Answer, AnswerHead } from "../../http/answer.ts";
+import { type Handler, type HttpServer, serve } from "../../http/server.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { ProcessMonitor } from "../../metrics/process_monitor.ts";
 import type { LiveOptions } from "../../options/live_options.ts";
@@ -15,7 +14,7 @@ import type { nsqdOptions } from "../../options/nsqd_options.ts";
 import { createNsqdApp } from "./routes.ts";
 import { Readiness } from "./readiness.ts";
 import type { TcpServer } from "../tcp/tcp_server.ts";
-import { showsCertificate, type TlsPeer, type TlsSettings } from "../../net/tls_settings.ts";
+import type { TlsSettings } from "../../net/tls_settings.ts";
 
 /** What the API is put together from. */
 export interface HttpParts {
@@ -82,7 +81,7 @@ export async function startHttp(
   };
   const servers: HttpServer[] = [];
   let https: HttpsListener | undefined;
-  const renewTls = (renewed: TlsSettings) => https?.renew(renewed.server);
+  const renewTls = (renewed: TlsSettings) => https?.renew(renewed);
   const shutdown = async () => {
     endProfiles();
     await Promise.all(servers.map((started) => started.shutdown()));
@@ -92,15 +91,14 @@ export async function startHttp(
   if (options.httpAddress !== "") {
     await removeAbandonedSocket(options.httpAddress);
     const handler = tls?.required === "yes" ? refuseWithoutTls(() => ports.https) : app;
-    const http = serve(options.httpAddress, handler);
+    const http = serve(options.httpAddress, handler, logger);
     servers.push(http);
     result.address = http.address;
     result.port = ports.http = http.port;
   }
   if (tls !== null && options.httpsAddress !== "") {
-    const admits = (peer: TlsPeer) => !tls.anyCertificateRequired || showsCertificate(peer);
     try {
-      https = await serveHttps(options.httpsAddress, tls.server, admits, app);
+      https = serveHttps(options.httpsAddress, tls, app, logger);
     } catch (cause) {
       await shutdown();
       throw cause;
@@ -114,12 +112,7 @@ export async function startHttp(
 
 /** Answers whatever is asked without TLS, where TLS is required. */
 function refuseWithoutTls(httpsPort: () => number): Handler {
-  return (request) => {
-    discardBody(request);
-    // The text has its spaces, and no version of the API, in other implementations too.
-    return new Response(`{"message": "TLS_REQUIRED", "https_port": ${httpsPort()}}`, {
-      status: 403,
-      headers: { "Content-Type": "application/json; charset=utf-8" },
-    });
-  };
+  const head = new AnswerHead(403, [["Content-Type", "application/json; charset=utf-8"]]);
+  // The text has its spaces, and no version of the API, in other implementations too.
+  return () => new Answer(head, `{"message": "TLS_REQUIRED", "https_port": ${httpsPort()}}`);
 }

@@ -2,7 +2,7 @@
 import type { Broker } from "../../broker/broker.ts";
 import type { Channel } from "../../broker/channel.ts";
 import type { Topic } from "../../broker/topic.ts";
-import { HttpError, internalError } from "../../http/errors.ts";
+import { HttpError } from "../../http/errors.ts";
 import type { Query } from "../../http/query.ts";
 import type { Route } from "../../http/router.ts";
 import { isEphemeral, isValidName } from "../../protocol/names.ts";
@@ -119,13 +119,13 @@ async function emptyChannel(broker: Broker, query: Query): Promise<void> {
  * Resolves when the log holds what was done in this turn; at once when it is not `durable`. An answer must not
  * promise what a crash could undo.
  *
- * @throws {HttpError} 500 INTERNAL_ERROR when the disk refuses
+ * @throws {HttpError} 503 EXITING when the disk refuses
  */
 async function recorded(broker: Broker, durable: boolean): Promise<void> {
   if (!durable) return;
   try {
     await broker.committer.wait();
   } catch (cause) {
-    throw internalError(cause);
+    throw new HttpError(503, "EXITING", { cause });
   }
 }

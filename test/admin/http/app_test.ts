@@ -47,7 +47,7 @@ Deno.test("unknown paths, wrong methods, HEAD and other spellings are answered a
       ["GET", "/Topics/", 301, "/topics"],
       ["GET", "/topics/orders/", 301, "/topics/orders"],
       ["GET", "/API/topics?inactive=true", 301, "/api/topics?inactive=true"],
-      ["POST", "/api/topics/", 308, "/api/topics"],
+      ["POST", "/api/topics/", 307, "/api/topics"],
     ];
     for (const [method, path, status, location] of table) {
       const response = await admin.request(method, path);

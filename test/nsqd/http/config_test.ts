@@ -10,13 +10,9 @@ import { nsqdOptions } from "../../../src/options/nsqd_options.ts";
 import { configKeyOf, type OptionTable, type OptionValues } from "../../../src/options/option.ts";
 import { until } from "../../support/program_process.ts";
 import { startNsqd } from "../../support/running_nsqd.ts";
+import { serveHandler } from "../../http/raw_http.ts";
 
 const machine = { hostname: () => "vm", memoryBytes: () => 2 ** 33 };
-const info = {
-  remoteAddr: { transport: "tcp", hostname: "127.0.0.1", port: 1 },
-  completed: Promise.resolve(),
-} as Deno.ServeHandlerInfo;
-
 function optionsOf<const T extends OptionTable>(table: T, flags: string[]): OptionValues<T> {
   const program = { name: "", summary: "", versionText: "" };
   const resolved = resolveOptions(table, flags, program, machine);
@@ -29,7 +25,8 @@ function setUp(...flags: string[]) {
   const live = new LiveOptions(nsqdOptions, optionsOf(nsqdOptions, flags), logger);
   const app = createApp(configRoutes(live, () => ({ tcp: 5162, http: 5163 })), { logger });
   const ask = async (method: string, path: string, body?: BodyInit) => {
-    const response = await app(new Request(`http://h${path}`, { method, body }), info);
+    await using api = serveHandler(app);
+    const response = await fetch(`http://127.0.0.1:${api.port}${path}`, { method, body });
     return {
       status: response.status,
       type: response.headers.get("content-type"),

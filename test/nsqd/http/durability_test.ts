@@ -69,7 +69,7 @@ Deno.test("POST /pub answers EXITING while the disk refuses, /ping and /stats sa
     disk.setFull(true);
     assert.equal(await answer("/pub?topic=t", "lost"), `503 {"message":"EXITING"}`);
     assert.equal(await answer("/mpub?topic=t", "lost\nlost"), `503 {"message":"EXITING"}`);
-    assert.equal(await answer("/channel/create?topic=t&channel=c", ""), `500 {"message":"INTERNAL_ERROR"}`);
+    assert.equal(await answer("/channel/create?topic=t&channel=c", ""), `503 {"message":"EXITING"}`);
     assert.equal(await answer("/pub?topic=e%23ephemeral", "kept in memory"), "200 OK");
     const ping = await get(port, "/ping");
     assert.equal(ping.status, 500);

@@ -237,3 +237,21 @@ export async function exportTable({ withPage, base, topic }) {
 
 export * from "./action_scenarios.mjs";
 export * from "./login_scenarios.mjs";
+
+/** Keeps a page open, so that the console asks the nodes each second. */
+export async function lookFor({ withPage, base, ms }) {
+  await withPage({}, async (page) => {
+    await page.goto(base);
+    await page.waitForTimeout(ms);
+  });
+}
+
+/** Writes a picture of a page that is live. */
+export async function takePicture({ withPage, address, colorScheme, file }) {
+  await withPage({ colorScheme, viewport: { width: 1280, height: 860 } }, async (page) => {
+    await page.goto(address);
+    await isLive(page);
+    await page.waitForTimeout(1500);
+    await page.screenshot({ path: file });
+  });
+}

@@ -5,6 +5,7 @@
  * Tested in test/ui/actions_test.ts.
  */
 import type { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { setCookie } from "hono/cookie";
 import { HttpError } from "../../../http/errors.ts";
 import { isValidName } from "../../../protocol/names.ts";
@@ -13,6 +14,7 @@ import type { Action, ActionRecord } from "../../model/action.ts";
 import type { Snapshot } from "../../model/snapshot.ts";
 import { BareDocument } from "../layout.tsx";
 import { formatPreferences, PREFERENCES_COOKIE, readPreferences } from "../preferences.ts";
+import { problemPage } from "../screens/problem.tsx";
 import { href, type Page, topicPath, type View } from "../view.ts";
 import { actPage, createPage } from "./act.tsx";
 import { LoginForm } from "./login.tsx";
@@ -24,6 +26,10 @@ interface Rendering {
   answer(context: ConsoleContext, console: Console, page: Page): Response;
 }
 
+const MAX_FORM_BYTES = 64 << 10;
+/** Above what nsqd takes in one request unless told otherwise, so that its own answer is shown. */
+const MAX_PUBLISH_BYTES = 8 << 20;
+
 export function mountForms(app: Hono<ConsoleEnv>, console: Console, { viewOf, answer }: Rendering): void {
   /** The form of an action; `problem` is what was wrong with it. */
   function formPage(view: View, fields: Fields, problem: string): Page {
@@ -34,14 +40,39 @@ export function mountForms(app: Hono<ConsoleEnv>, console: Console, { viewOf, an
     return actPage(view, readAction(fields), back, problem);
   }
 
+  /** Answers with `work`, or with a page that says why not. */
+  async function attempt(
+    context: ConsoleContext,
+    view: View,
+    back: string,
+    work: () => Response | Promise<Response>,
+  ): Promise<Response> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (!(cause instanceof HttpError) || cause.status >= 500) throw cause;
+      return answer(context, console, problemPage(view, cause, safePath(back, "/")));
+    }
+  }
+
   app.get("/act", async (context) => {
     const view = viewOf(context, console, await console.look());
-    return answer(context, console, formPage(view, (name) => view.query.get(name) ?? "", ""));
+    const fields: Fields = (name) => view.query.get(name) ?? "";
+    return await attempt(
+      context,
+      view,
+      fields("back"),
+      () => answer(context, console, formPage(view, fields, "")),
+    );
   });
 
-  app.post("/act", async (context) => {
+  app.post("/act", limited(MAX_FORM_BYTES), async (context) => {
     const fields = await readFields(context);
     const view = viewOf(context, console, await console.look());
+    return await attempt(context, view, fields("back"), () => act(context, view, fields));
+  });
+
+  async function act(context: ConsoleContext, view: View, fields: Fields): Promise<Response> {
     const problem = nameProblem(fields);
     if (problem !== "") return answer(context, console, formPage(view, fields, problem));
     const action = readAction(fields);
@@ -56,13 +87,15 @@ export function mountForms(app: Hono<ConsoleEnv>, console: Console, { viewOf, an
     }
     const record = await console.act(context, action);
     return context.redirect(href(view, pathAfter(action, record, fields("back")), { done: record.id }), 303);
-  });
+  }
 
-  app.post("/undo", async (context) => {
+  app.post("/undo", limited(MAX_FORM_BYTES), async (context) => {
     const fields = await readFields(context);
     const view = viewOf(context, console, console.snapshot());
-    const record = await console.undo(context, fields("id"));
-    return context.redirect(href(view, `/activity/${encodeURIComponent(record.id)}`), 303);
+    return await attempt(context, view, "/activity", async () => {
+      const record = await console.undo(context, fields("id"));
+      return context.redirect(href(view, `/activity/${encodeURIComponent(record.id)}`), 303);
+    });
   });
 
   app.get("/publish", async (context) => {
@@ -74,18 +107,21 @@ export function mountForms(app: Hono<ConsoleEnv>, console: Console, { viewOf, an
     );
   });
 
-  app.post("/publish", async (context) => {
+  app.post("/publish", limited(MAX_PUBLISH_BYTES), async (context) => {
     const body = await context.req.parseBody();
     const view = viewOf(context, console, await console.look());
     const form = await readPublishForm(body);
     if (form.problem !== "" || form.action === null || body.do === "look") {
       return answer(context, console, publishPage(view, form));
     }
-    const record = await console.act(context, form.action);
-    return context.redirect(href(view, "/publish", { topic: form.topic, done: record.id }), 303);
+    const { action } = form;
+    return await attempt(context, view, "/publish", async () => {
+      const record = await console.act(context, action);
+      return context.redirect(href(view, "/publish", { topic: form.topic, done: record.id }), 303);
+    });
   });
 
-  app.post("/preferences", async (context) => {
+  app.post("/preferences", limited(MAX_FORM_BYTES), async (context) => {
     const fields = await readFields(context);
     const view = viewOf(context, console, console.snapshot());
     const changes = new URLSearchParams(
@@ -97,10 +133,7 @@ export function mountForms(app: Hono<ConsoleEnv>, console: Console, { viewOf, an
       maxAge: 400 * 86_400,
       sameSite: "Lax",
     });
-    return context.redirect(
-      href(view, "/") === "/" ? safePath(fields("back"), "/") : href(view, safePath(fields("back"), "/")),
-      303,
-    );
+    return context.redirect(href(view, safePath(fields("back"), "/")), 303);
   });
 
   app.get("/login", (context) => {
@@ -108,7 +141,7 @@ export function mountForms(app: Hono<ConsoleEnv>, console: Console, { viewOf, an
     return login(context, view, { next: view.query.get("next") ?? "", name: "", problem: "" });
   });
 
-  app.post("/login", async (context) => {
+  app.post("/login", limited(MAX_FORM_BYTES), async (context) => {
     const fields = await readFields(context);
     const view = viewOf(context, console, console.snapshot());
     const result = await console.login(context, fields("name"), fields("password"));
@@ -121,10 +154,20 @@ export function mountForms(app: Hono<ConsoleEnv>, console: Console, { viewOf, an
     return login(context, view, { next, name: fields("name"), problem });
   });
 
-  app.post("/logout", (context) => {
+  app.post("/logout", limited(MAX_FORM_BYTES), (context) => {
     const view = viewOf(context, console, console.snapshot());
     console.logout(context);
     return context.redirect(href(view, "/login"), 303);
+  });
+}
+
+/** Refuses a body of more than `maxBytes`. */
+function limited(maxBytes: number) {
+  return bodyLimit({
+    maxSize: maxBytes,
+    onError: () => {
+      throw new HttpError(413, `A form may have ${maxBytes} bytes`);
+    },
   });
 }
 

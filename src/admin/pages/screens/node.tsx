@@ -4,6 +4,7 @@
  * Tested in test/ui/console_test.ts.
  */
 import type { Child } from "hono/jsx";
+import { backlogOn } from "../../model/backlog.ts";
 import { capabilityNames, type Figures, type NodeView } from "../../model/snapshot.ts";
 import { formatCount, formatNoun } from "../format.ts";
 import { href, mayDo, type Page, topicPath, type View } from "../view.ts";
@@ -146,7 +147,12 @@ function nodeTopicTable(view: View, node: NodeView): Table<NodeTopic> {
     const topic = view.snapshot.topics.get(name);
     const here = topic?.perNode.find((part) => part.node === node.id);
     if (topic === undefined || here === undefined) return [];
-    return [{ name, isTombstoned, figures: here.figures, channelCount: topic.channels.size }];
+    return [{
+      name,
+      isTombstoned,
+      figures: { ...here.figures, depth: backlogOn(topic, node.id) },
+      channelCount: topic.channels.size,
+    }];
   });
   const canTombstone = view.snapshot.discovery === "lookupd" && mayDo(view, "tombstone");
   return {

@@ -3,6 +3,7 @@
  *
  * Tested in test/ui/console_test.ts.
  */
+import { backlogOn } from "../../model/backlog.ts";
 import type { ChannelView, TopicOnNode, TopicView } from "../../model/snapshot.ts";
 import { channelPath, href, mayDo, nodePath, type Page, type View } from "../view.ts";
 import { ActAfterLook, ActNow, TargetActions } from "../components/action_buttons.tsx";
@@ -19,7 +20,11 @@ export function topicPage(view: View, name: string): Page {
   const topic = view.snapshot.topics.get(name);
   if (topic === undefined) return missingPage(view, "topic", name);
   const channels = channelTable(view, topic);
-  const nodes = topicNodeTable(view, topic.perNode, { topic: name, channel: null });
+  const perNode = topic.perNode.map((part) => ({
+    ...part,
+    figures: { ...part.figures, depth: backlogOn(topic, part.node) },
+  }));
+  const nodes = topicNodeTable(view, perNode, { topic: name, channel: null });
   return {
     title: name,
     trail: [{ label: "Topics", path: "/topics" }],

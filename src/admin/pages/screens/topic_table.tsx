@@ -3,6 +3,7 @@
  *
  * Tested in test/ui/console_test.ts.
  */
+import { backlogOf } from "../../model/backlog.ts";
 import type { Severity, Snapshot, TopicView } from "../../model/snapshot.ts";
 import { formatNoun } from "../format.ts";
 import { href, topicPath, type View } from "../view.ts";
@@ -35,7 +36,7 @@ export function nodesDown({ nodes }: Snapshot): Set<string> {
 
 export function topicTable(view: View, size: number): Table<TopicView> {
   const { snapshot, console, nowMs } = view;
-  const columns = figureColumns<TopicView>(({ figures }) => figures);
+  const columns = figureColumns<TopicView>((topic) => ({ ...topic.figures, depth: backlogOf(topic) }));
   const down = nodesDown(snapshot);
   const knowsAge = snapshot.totals.oldestAgeMs !== null;
   return {
@@ -74,7 +75,7 @@ export function topicTable(view: View, size: number): Table<TopicView> {
         name: "trend",
         label: "10 min",
         help: "Waiting messages over the last ten minutes",
-        value: ({ figures }) => figures.depth,
+        value: backlogOf,
         cell: ({ name }) => (
           <Sparkline console={console} nowMs={nowMs} historyKey={`t:${name}`} metric="depth" />
         ),
