@@ -114,7 +114,6 @@ export class Persistence implements Store {
   open(broker: Broker, metadata: Metadata): void {
     this.#broker = broker;
     const recovery = this.#log.open();
-    for (const warning of recovery.warnings) this.#logger.warn(`LOG: ${warning}`);
     this.#queues.restore(recovery.state.imported);
     const targets = {
       residency: this.#residency,
@@ -124,6 +123,7 @@ export class Persistence implements Store {
       steady: this.#steady,
     };
     restore(broker, recovery, metadata, targets, this.#logger);
+    for (const warning of recovery.warnings) this.#logger.warn(`LOG: ${warning}`);
     this.#positions.begin(broker);
     this.#log.start();
     this.#upkeep.start(broker);

@@ -41,6 +41,8 @@ export interface RecoveredBlock {
   entry: IndexEntry;
   /** Sequence numbers of a sparse block. */
   seqs: Float64Array | null;
+  /** True when its checksums were compared: of a file whose index was enough none were. */
+  isVerified: boolean;
 }
 
 export interface Recovery {
@@ -52,6 +54,8 @@ export interface Recovery {
   nextKeptNumber: number;
   /** What was found damaged, for the log. */
   warnings: string[];
+  /** Whether a block matches its checksums; of one that does not a copy is kept, with a warning in the list. */
+  isSound(block: RecoveredBlock): boolean;
 }
 
 const FILE_NAME = /^(commit|kept)\.(\d{6,})\.log$/;
@@ -85,6 +89,7 @@ export function recover(fileSystem: FileSystem, directory: string): Recovery {
     nextLogNumber: 1 + Math.max(0, ...found.filter((f) => f.kind === "log").map((f) => f.number)),
     nextKeptNumber: 1 + Math.max(0, ...found.filter((f) => f.kind === "kept").map((f) => f.number)),
     warnings: [],
+    isSound: (block) => block.isVerified || isSound(fileSystem, block, recovery.warnings),
   };
   const logs = found.filter((f) => f.kind === "log"), scans = new Map<FoundFile, Scan>();
   // From the newest back to the first with a whole snapshot: a crash may have torn the last one.
@@ -216,7 +221,7 @@ function replay(fileSystem: FileSystem, found: FoundFile, scan: Scan, recovery: 
     if (header.kind === KIND_MESSAGES || header.kind === KIND_SPARSE) {
       const entry: IndexEntry = { ...header, dataAt };
       file.index!.push(entry);
-      addBlock(recovery, file, entry, seqsOf(view, at, header));
+      addBlock(recovery, file, entry, seqsOf(view, at, header), true);
       recovery.state.messages(header.topicNumber, header.firstSeq + header.count);
       if (header.kind === KIND_MESSAGES && header.extraBytes > 0) applyDelays(recovery, view, at, header);
     }
@@ -262,7 +267,7 @@ function addIndexed(fileSystem: FileSystem, found: FoundFile, recovery: Recovery
   file.index = null;
   for (const entry of entries.entries) {
     const seqs = entry.kind === KIND_SPARSE ? readSeqs(fileSystem, found.path, entry) : null;
-    addBlock(recovery, file, entry, seqs);
+    addBlock(recovery, file, entry, seqs, false);
   }
   recovery.files.push(file);
 }
@@ -274,7 +279,7 @@ function addScanned(fileSystem: FileSystem, found: FoundFile, scan: Scan, recove
   for (const { header, at } of scan.items) {
     if (header.kind !== KIND_MESSAGES && header.kind !== KIND_SPARSE) continue;
     const entry: IndexEntry = { ...header, dataAt: at + BLOCK_HEADER_BYTES + header.extraBytes };
-    addBlock(recovery, file, entry, seqsOf(scan.view, at, header));
+    addBlock(recovery, file, entry, seqsOf(scan.view, at, header), true);
   }
   recovery.files.push(file);
 }
@@ -317,8 +322,33 @@ function readSeqs(fileSystem: FileSystem, path: string, entry: IndexEntry): Floa
   }
 }
 
-function addBlock(recovery: Recovery, file: LogFile, entry: IndexEntry, seqs: Float64Array | null): void {
-  const blocks = recovery.blocks.get(entry.topicNumber);
-  if (blocks === undefined) recovery.blocks.set(entry.topicNumber, [{ file, entry, seqs }]);
-  else blocks.push({ file, entry, seqs });
+function addBlock(
+  { blocks }: Recovery,
+  file: LogFile,
+  entry: IndexEntry,
+  seqs: Float64Array | null,
+  isVerified: boolean,
+): void {
+  const block = { file, entry, seqs, isVerified }, known = blocks.get(entry.topicNumber);
+  if (known === undefined) blocks.set(entry.topicNumber, [block]);
+  else known.push(block);
+}
+
+function isSound(fileSystem: FileSystem, { file, entry }: RecoveredBlock, warnings: string[]): boolean {
+  const at = entry.dataAt - entry.extraBytes - BLOCK_HEADER_BYTES;
+  const bytes = new Uint8Array(BLOCK_HEADER_BYTES + entry.extraBytes + entry.dataBytes);
+  const handle = fileSystem.open(file.path, "read");
+  try {
+    handle.seekSync(at);
+    readAllSync(handle, bytes);
+  } finally {
+    handle.close();
+  }
+  if (decodeBlock(bytes, new DataView(bytes.buffer), 0, file.number) !== null) return true;
+  const copyPath = keepDamaged(fileSystem, file.path, at, bytes);
+  warnings.push(
+    `${bytes.length} bytes at ${at} of ${file.path} are damaged; where there is another copy of their messages ` +
+      `that is used; these bytes are in ${copyPath}`,
+  );
+  return false;
 }

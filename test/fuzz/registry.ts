@@ -1,6 +1,7 @@
 /** All fuzzers, and how one is run. */
 import { Random } from "../support/random.ts";
 import { commandReader } from "./command_reader_fuzz.ts";
+import { copies } from "./copies_fuzz.ts";
 import { config } from "./config_fuzz.ts";
 import { httpServer } from "./http_server_fuzz.ts";
 import { identify } from "./identify_fuzz.ts";
@@ -19,6 +20,7 @@ export const TARGETS: readonly Target[] = [
   v1Reader,
   snappy,
   recovery,
+  copies,
   takeOverOriginal,
   tcpServer,
   upgraded,

@@ -6,6 +6,7 @@
 import type { Topic } from "../../broker/topic.ts";
 import type { RecoveredBlock } from "../../storage/recovery.ts";
 import { Segment } from "../../storage/segment.ts";
+import { chooseDense, chooseSparse, type SoundCheck } from "./copies.ts";
 
 /** A restored segment ends at this size, or when it lies in so many places. */
 const SEGMENT_BYTES = 1 << 20;
@@ -19,32 +20,28 @@ export interface Places {
   bySeq: Map<number, { segment: Segment; index: number }>;
 }
 
-/** Makes segments of the blocks and links them in order; of two copies of a message one is taken. */
-export function placeBlocks(topic: Topic, blocks: RecoveredBlock[]): Places {
+/** Makes segments of the blocks and links them in order; of several copies of a message one is taken. */
+export function placeBlocks(topic: Topic, blocks: RecoveredBlock[], isSound: SoundCheck): Places {
   const places: Places = { dense: [], sparse: [], bySeq: new Map() };
-  blocks.sort((a, b) => a.entry.firstSeq - b.entry.firstSeq || b.entry.count - a.entry.count);
-  let segment: Segment | null = null, endSeq = -1;
-  for (const block of blocks) {
-    const { entry, file, seqs } = block;
-    if (seqs !== null) {
-      const sparse = newSegment(block);
-      sparse.seqs = seqs;
-      places.sparse.push(sparse);
-      seqs.forEach((seq, index) => places.bySeq.set(seq, { segment: sparse, index }));
-      continue;
-    }
-    if (entry.firstSeq < endSeq) continue;
-    const joins = segment !== null && entry.firstSeq === endSeq && segment.extents.length < SEGMENT_EXTENTS &&
-      segment.usedBytes + entry.dataBytes <= SEGMENT_BYTES;
-    if (joins) {
+  for (const block of chooseSparse(blocks.filter(({ seqs }) => seqs !== null), isSound)) {
+    const segment = newSegment(block);
+    segment.seqs = block.seqs;
+    places.sparse.push(segment);
+    block.seqs!.forEach((seq, index) => places.bySeq.set(seq, { segment, index }));
+  }
+  let segment: Segment | null = null;
+  for (const block of chooseDense(blocks.filter(({ seqs }) => seqs === null), isSound)) {
+    const { entry, file } = block;
+    const isJoined: boolean = segment !== null && entry.firstSeq === segment.endSeq &&
+      segment.extents.length < SEGMENT_EXTENTS && segment.usedBytes + entry.dataBytes <= SEGMENT_BYTES;
+    if (isJoined) {
       addExtent(segment!, block);
       file.liveBytes += entry.dataBytes;
-    } else {
-      segment = newSegment(block);
-      topic.log.addSegment(segment);
-      places.dense.push(segment);
+      continue;
     }
-    endSeq = entry.firstSeq + entry.count;
+    segment = newSegment(block);
+    topic.log.addSegment(segment);
+    places.dense.push(segment);
   }
   return places;
 }

@@ -14,6 +14,7 @@ import type { Broker } from "../../broker/broker.ts";
 import type { Channel } from "../../broker/channel.ts";
 import type { Compaction } from "../backlog/compaction.ts";
 import type { Metadata } from "../metadata.ts";
+import type { SoundCheck } from "./copies.ts";
 import { findDense, placeBlocks, type Places } from "./places.ts";
 import type { PositionWriter } from "../position_writer.ts";
 import { snapshotWritten } from "../positions.ts";
@@ -34,17 +35,18 @@ export interface RestoreTargets {
 interface Restoring extends RestoreTargets {
   broker: Broker;
   logger: Logger;
+  isSound: SoundCheck;
 }
 
 /** Restores topics, channels, positions and paused flags. Nothing may have been published yet. */
 export function restore(
   broker: Broker,
-  { state, blocks }: Recovery,
+  { state, blocks, isSound }: Recovery,
   metadata: Metadata,
   targets: RestoreTargets,
   logger: Logger,
 ): void {
-  const restoring = { ...targets, broker, logger };
+  const restoring = { ...targets, broker, logger, isSound };
   targets.steady.resume(state.aheadMs, state.reachedMs);
   for (const recovered of state.topics.values()) {
     const isPaused = metadata.topic(recovered.name)?.paused ?? false;
@@ -79,7 +81,7 @@ function restoreTopic(
     isEphemeral(recovered.name),
   );
   topic.paused = isPaused;
-  const places = placeBlocks(topic, blocks);
+  const places = placeBlocks(topic, blocks, restoring.isSound);
   for (const segment of places.dense) residency.addEvicted(topic, segment);
   const { last } = topic.log, lastSeq = Math.max(recovered.endSeq, last?.endSeq ?? 0);
   // A tail that was in memory only may be lost; today in microseconds is past any id that was given out.
@@ -174,13 +176,13 @@ function restoreMessage(
   attempts: number,
   atMs: number | null,
 ): boolean {
-  const dense = findDense(places.dense, seq);
-  if (dense !== null) {
-    channel.restore(dense, seq - dense.firstSeq, attempts, atMs);
+  const dense = findDense(places.dense, seq), sparse = places.bySeq.get(seq);
+  // A record that compaction gathered stays where it is, unless the channel comes to its old place yet.
+  if (sparse !== undefined && (dense === null || !channel.position.isAhead(dense, seq - dense.firstSeq))) {
+    channel.restore(sparse.segment, sparse.index, attempts, atMs);
     return true;
   }
-  const sparse = places.bySeq.get(seq);
-  if (sparse === undefined) return false;
-  channel.restore(sparse.segment, sparse.index, attempts, atMs);
+  if (dense === null) return false;
+  channel.restore(dense, seq - dense.firstSeq, attempts, atMs);
   return true;
 }
