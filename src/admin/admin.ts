@@ -16,7 +16,7 @@ import { webHandler } from "../http/web_handler.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
 import { removeAbandonedSocket } from "../net/listen.ts";
-import { type AdminOptions, adminOptions } from "../options/admin_options.ts";
+import { type AdminOptions, adminOptions } from "../options/tables/admin_options.ts";
 import { LiveOptions } from "../options/live_options.ts";
 import { buildInfo, version } from "../version.ts";
 import { Access, type AccessMode } from "./access/access.ts";

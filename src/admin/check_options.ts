@@ -1,5 +1,5 @@
 /** What would keep a console from starting, as far as that shows without starting it. Tested in test/admin/options_meaning_test.ts. */
-import type { AdminOptions } from "../options/admin_options.ts";
+import type { AdminOptions } from "../options/tables/admin_options.ts";
 import { checkDirectory, checkListenAddresses } from "../options/check_values.ts";
 import { readUsersFile } from "./access/users_file.ts";
 import { faultsOf, usersFileOf } from "./options_meaning.ts";

@@ -6,7 +6,7 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { StartupError } from "../log/startup_error.ts";
 import { loadTlsClientSettings, type TlsClientSettings } from "../net/tls_client_settings.ts";
-import { type AdminOptions, DEFAULT_ADMIN_HTTP_ADDRESS } from "../options/admin_options.ts";
+import { type AdminOptions, DEFAULT_ADMIN_HTTP_ADDRESS } from "../options/tables/admin_options.ts";
 import { parseCidr } from "./http/cidr.ts";
 
 export const USERS_FILE = "nsqadmin_users.json";

@@ -1,4 +1,8 @@
-/** The JSON of `/stats`, member by member in the order in which it is written. Counts are since the start. */
+/**
+ * The JSON of `/stats`, member by member in the order in which it is written. Counts are since the start.
+ *
+ * Tested in test/nsqd/stats/stats_test.ts.
+ */
 
 /** Latencies from publish to FIN in the current window. */
 export interface LatencyStats {

@@ -1,5 +1,5 @@
 /** The subcommand `admin`: the console, and the care of its users with `nsq admin user`. */
-import { adminOptions } from "../options/admin_options.ts";
+import { adminOptions } from "../options/tables/admin_options.ts";
 import { buildInfo } from "../version.ts";
 import { runService } from "./service.ts";
 

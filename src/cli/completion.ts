@@ -1,5 +1,5 @@
 /** The subcommand `completion`. Tested in test/packaging/completions_test.ts. */
-import { generalOptions } from "../options/general_options.ts";
+import { generalOptions } from "../options/tables/general_options.ts";
 import { bashCompletion } from "../packaging/completions/bash.ts";
 import { fishCompletion } from "../packaging/completions/fish.ts";
 import { zshCompletion } from "../packaging/completions/zsh.ts";

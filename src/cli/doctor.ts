@@ -2,7 +2,7 @@
  * The subcommand `doctor`: checks from where it runs that what lookupds hand out can be reached, and
  * says which flag to change where it cannot.
  */
-import { doctorOptions } from "../options/doctor_options.ts";
+import { doctorOptions } from "../options/tables/doctor_options.ts";
 import { resolveOptions } from "../options/merge.ts";
 import { buildInfo } from "../version.ts";
 import { type CheckResult, counted, runChecks } from "../cluster/doctor_checks.ts";

@@ -1,7 +1,7 @@
 /** The subcommand `healthcheck`. Tested in test/cli/healthcheck_test.ts. */
 import { HttpClient } from "../http/client/http_client.ts";
 import { urlOf } from "../http/client/url.ts";
-import { healthcheckOptions } from "../options/healthcheck_options.ts";
+import { healthcheckOptions } from "../options/tables/healthcheck_options.ts";
 import { resolveOptions } from "../options/merge.ts";
 import { buildInfo } from "../version.ts";
 

@@ -1,5 +1,5 @@
 /** The subcommand `lookupd`. */
-import { lookupdOptions } from "../options/lookupd_options.ts";
+import { lookupdOptions } from "../options/tables/lookupd_options.ts";
 import { buildInfo } from "../version.ts";
 import { runService } from "./service.ts";
 

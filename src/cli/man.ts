@@ -1,5 +1,5 @@
 /** The subcommand `man`. Tested in test/packaging/manual_test.ts. */
-import { generalOptions } from "../options/general_options.ts";
+import { generalOptions } from "../options/tables/general_options.ts";
 import { commandPage, programPage } from "../packaging/manual/page.ts";
 import { releaseDate, version } from "../version.ts";
 import { describeCommands } from "./describe.ts";

@@ -1,5 +1,5 @@
 /** The subcommand `nsqd`. */
-import { nsqdOptions } from "../options/nsqd_options.ts";
+import { nsqdOptions } from "../options/tables/nsqd_options.ts";
 import { buildInfo } from "../version.ts";
 import { runService } from "./service.ts";
 

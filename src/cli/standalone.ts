@@ -4,15 +4,15 @@
  */
 import type { Logger } from "../log/logger.ts";
 import { formatAddress, parseAddress } from "../net/address.ts";
-import type { LookupdOptions } from "../options/lookupd_options.ts";
-import { type AdminOptions, adminOptions } from "../options/admin_options.ts";
+import type { LookupdOptions } from "../options/tables/lookupd_options.ts";
+import { type AdminOptions, adminOptions } from "../options/tables/admin_options.ts";
 import { defaultsOf } from "../options/option.ts";
 import {
   adminLogPrefix,
   lookupdLogPrefix,
   type StandaloneOptions,
   standaloneOptions,
-} from "../options/standalone_options.ts";
+} from "../options/tables/standalone_options.ts";
 import { buildInfo } from "../version.ts";
 import { type ReloadableService, runService } from "./service.ts";
 import type { Service } from "./signals.ts";

@@ -5,7 +5,7 @@
  * test/packaging/systemd_test.ts.
  */
 import { resolveOptions } from "../options/merge.ts";
-import { systemdOptions } from "../options/systemd_options.ts";
+import { systemdOptions } from "../options/tables/systemd_options.ts";
 import { installFiles } from "../packaging/systemd/install.ts";
 import { defaultPlaces, systemdFiles } from "../packaging/systemd/units.ts";
 import { buildInfo } from "../version.ts";

@@ -4,6 +4,8 @@
  * Discovery fails in one typical way: an nsqd announces an address that is right where it runs and
  * means nothing where the client runs (a container's name, a loopback address, an unpublished port).
  * So each check is made from here, and a failure names the flag to change and on which node.
+ *
+ * Tested in test/cli/doctor_test.ts and in test/cluster/doctor_elsewhere_test.ts.
  */
 import { lookup as resolveName } from "node:dns/promises";
 import { Buffer } from "node:buffer";

@@ -1,6 +1,8 @@
 /**
  * The answer to a request in the form that goes on the wire with the least work: what stands in its head is text
  * already, and shared by all answers of its kind.
+ *
+ * Tested in test/http/connection/http_connection_test.ts.
  */
 
 /** Status line and headers, but for those that each answer has of its own. */

@@ -1,4 +1,8 @@
-/** What makes a request fail with an answer that says why. */
+/**
+ * What makes a request fail with an answer that says why.
+ *
+ * Tested in test/http/router_test.ts.
+ */
 
 /** Thrown by a handler: ends the request with `status` and, as text or as JSON, `code`. */
 export class HttpError extends Error {

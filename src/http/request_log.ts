@@ -1,4 +1,8 @@
-/** The access log: one line for each request, at level INFO. */
+/**
+ * The access log: one line for each request, at level INFO.
+ *
+ * Tested in test/http/router_test.ts.
+ */
 import type { Logger } from "../log/logger.ts";
 import { formatDuration } from "../options/duration.ts";
 

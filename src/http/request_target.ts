@@ -1,4 +1,8 @@
-/** The target of a request as its client sent it: path and query, not normalised. */
+/**
+ * The target of a request as its client sent it: path and query, not normalised.
+ *
+ * Tested in test/http/router_test.ts.
+ */
 
 /** Where the path begins in `http://host/...`, at the earliest; a Unix socket has `http+unix://host/...`. */
 const HTTP_AUTHORITY = "http://".length;

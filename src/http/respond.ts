@@ -4,6 +4,8 @@
  * There are two styles. `v1`: text and bytes go out as they are, nothing is an empty body, everything else
  * is compact JSON; errors are `{"message":"CODE"}`; every answer names the version of the API. `plain`: text
  * only, also for errors. An `Answer` or a `Response` passes as it is in both.
+ *
+ * Tested in test/http/router_test.ts.
  */
 import { encodeJson } from "../protocol/json.ts";
 import { Answer, type AnswerBody, AnswerHead } from "./answer.ts";

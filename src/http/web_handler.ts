@@ -1,5 +1,7 @@
 /**
  * The bridge between handlers of the web's `Request` and `Response`, such as an app of Hono, and those of `serve()`.
+ *
+ * Tested in test/admin/http/app_test.ts.
  */
 import { createApp, type Route } from "./router.ts";
 import type { Logger } from "../log/logger.ts";

@@ -3,6 +3,8 @@
  *
  * A record is exactly one line in both: control characters are escaped, so that what a client sent cannot
  * forge a line.
+ *
+ * Tested in test/log/logger_test.ts.
  */
 
 /** The formats by the names that `--log-format` has for them. */

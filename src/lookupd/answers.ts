@@ -15,7 +15,8 @@ import { promisify } from "node:util";
 import { constants, gzip, type ZlibOptions } from "node:zlib";
 import { encodeJson } from "../protocol/json.ts";
 import type { Producer } from "./producer.ts";
-import type { RegistrationDb, Topic } from "./registration_db.ts";
+import type { RegistrationDb } from "./registration_db.ts";
+import type { Topic } from "./producer.ts";
 
 /** Bound of the kept bodies of `/lookup`, characters. 100,000 registrations of nsqd take about 25 MB. */
 export const MAX_LOOKUP_CACHE_LENGTH = 48 * 1024 * 1024;

@@ -4,6 +4,8 @@
  * Start: read the snapshot, open the listeners, serve; nobody is told "no such topic" by a lookupd that
  * has not read its snapshot yet. Stop: write a snapshot with everybody who is connected, then close TCP,
  * then HTTP.
+ *
+ * Tested in test/lookupd/http_test.ts and in test/lookupd/restart_test.ts.
  */
 import { systemClock } from "../clock/clock.ts";
 import { keepSpareDescriptors } from "../descriptors/spare_descriptors.ts";
@@ -16,7 +18,7 @@ import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
 import { EventLoopDelay } from "../metrics/event_loop_delay.ts";
 import { LiveOptions } from "../options/live_options.ts";
-import { type LookupdOptions, lookupdOptions } from "../options/lookupd_options.ts";
+import { type LookupdOptions, lookupdOptions } from "../options/tables/lookupd_options.ts";
 import { buildInfo, version } from "../version.ts";
 import { Answers } from "./answers.ts";
 import { lookupdRoutes } from "./http.ts";

@@ -3,6 +3,8 @@
  *
  * Counts are taken when they are asked for; the delay of the event loop is measured all the time,
  * because one loop serves all clients and its delay is what each of them feels first.
+ *
+ * Tested in test/lookupd/http_test.ts.
  */
 import type { EventLoopDelay } from "../metrics/event_loop_delay.ts";
 import { labelsText, MetricsWriter } from "../metrics/text_format.ts";

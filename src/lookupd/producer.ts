@@ -1,11 +1,13 @@
 /**
- * Who a producer is: what an nsqd announces about itself, and how that reads in answers.
+ * Producers and topics, which point at each other: what an nsqd announces about itself, how that reads in answers,
+ * and who has which topic.
  *
- * `ProducerInfo` is a value that never changes after IDENTIFY. `Producer` is the peer as the
- * registration database knows it; only `registration_db.ts` changes one.
+ * `ProducerInfo` is a value that never changes after IDENTIFY. `Producer` is the peer as the registration database
+ * knows it; only `registration_db.ts` changes one, or a `Topic`.
+ *
+ * Tested in test/lookupd/registration_db_test.ts.
  */
 import { encodeJson } from "../protocol/json.ts";
-import type { Topic } from "./registration_db.ts";
 
 /** What an nsqd announces in IDENTIFY. */
 export interface ProducerInfo {
@@ -68,6 +70,25 @@ export class Producer {
     this.lastUpdateMs = nowMs;
     this.isRestored = false;
     this.#fields = undefined;
+  }
+}
+
+/** The time of a tombstone that was never set. */
+export const NOT_TOMBSTONED = -1;
+
+/** A topic, or what is left of it: at least one of its keys exists. */
+export class Topic {
+  readonly name: string;
+  /** Whether the key of the topic itself exists; its channels may exist without. */
+  isRegistered = false;
+  /** Each producer with the time of its tombstone in ms since the epoch, or `NOT_TOMBSTONED`. */
+  readonly producers: Map<Producer, number> = new Map();
+  readonly channels: Map<string, Set<Producer>> = new Map();
+  /** Changes when anything that `/lookup` shows of this topic changes; never repeats. */
+  revision = 0;
+
+  constructor(name: string) {
+    this.name = name;
   }
 }
 

@@ -22,10 +22,7 @@
  * `revision` numbers; the snapshot is written by `snapshot.ts`, which listens to `onChange`.
  */
 import { isEphemeral } from "../protocol/names.ts";
-import { nodeKey, Producer, type ProducerInfo } from "./producer.ts";
-
-/** The time of a tombstone that was never set. */
-export const NOT_TOMBSTONED = -1;
+import { nodeKey, NOT_TOMBSTONED, Producer, type ProducerInfo, Topic } from "./producer.ts";
 
 /** How long producers and tombstones count. */
 export interface RegistrationLimits {
@@ -33,22 +30,6 @@ export interface RegistrationLimits {
   inactiveProducerTimeoutMs: number;
   /** A tombstone hides its producer for less than this. */
   tombstoneLifetimeMs: number;
-}
-
-/** A topic, or what is left of it: at least one of its keys exists. */
-export class Topic {
-  readonly name: string;
-  /** Whether the key of the topic itself exists; its channels may exist without. */
-  isRegistered = false;
-  /** Each producer with the time of its tombstone in ms since the epoch, or `NOT_TOMBSTONED`. */
-  readonly producers: Map<Producer, number> = new Map();
-  readonly channels: Map<string, Set<Producer>> = new Map();
-  /** Changes when anything that `/lookup` shows of this topic changes; never repeats. */
-  revision = 0;
-
-  constructor(name: string) {
-    this.name = name;
-  }
 }
 
 /** The registrations of one lookupd. Names given to it are valid unless said otherwise. */

@@ -9,11 +9,14 @@
  *
  * Ephemeral keys are held only as part of a producer: without one nobody would ever remove them.
  * A change of this format raises the version and keeps a reader for the old one.
+ *
+ * Tested in test/lookupd/snapshot_test.ts.
  */
 import { crc32 } from "node:zlib";
 import { isEphemeral, isValidName } from "../protocol/names.ts";
 import type { Producer, ProducerInfo } from "./producer.ts";
-import { NOT_TOMBSTONED, type RegistrationDb, type Topic } from "./registration_db.ts";
+import { type RegistrationDb } from "./registration_db.ts";
+import { NOT_TOMBSTONED, type Topic } from "./producer.ts";
 
 const FORMAT = "nsqlookupd registrations";
 const VERSION = 1;

@@ -2,6 +2,8 @@
  * How late timers fire: one loop serves all clients, and its delay is what each of them feels first.
  *
  * The figures of `node:perf_hooks` for this are of no use on Deno: a loop blocked for 100 ms shows as 6 µs.
+ *
+ * Tested in test/metrics/process_monitor_test.ts.
  */
 import { Histogram } from "./histogram.ts";
 

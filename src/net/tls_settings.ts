@@ -18,7 +18,7 @@ export interface TlsServerOptions {
   readonly rejectUnauthorized: boolean;
 }
 
-/** The options that say how connections are to be encrypted; `options/upgrade_options.ts` says what each means. */
+/** The options that say how connections are to be encrypted; `options/tables/upgrade_options.ts` says what each means. */
 export interface TlsOptions {
   readonly tlsCert: string;
   readonly tlsKey: string;

@@ -7,7 +7,7 @@ import {
   checkRemoteAddress,
   type ListenAddress,
 } from "../options/check_values.ts";
-import type { NsqdOptions } from "../options/nsqd_options.ts";
+import type { NsqdOptions } from "../options/tables/nsqd_options.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { loadRootCertificates, loadTlsSettings } from "../net/tls_settings.ts";
 

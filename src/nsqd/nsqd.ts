@@ -13,7 +13,7 @@ import { ServerLife } from "../net/server_life.ts";
 import type { Logger } from "../log/logger.ts";
 import { ProcessMonitor } from "../metrics/process_monitor.ts";
 import { LiveOptions } from "../options/live_options.ts";
-import { type NsqdOptions, nsqdOptions } from "../options/nsqd_options.ts";
+import { type NsqdOptions, nsqdOptions } from "../options/tables/nsqd_options.ts";
 import { BufferPool } from "../buffers/buffer_pool.ts";
 import { denoFileSystem, type FileSystem } from "../storage/file_system.ts";
 import { buildInfo, version } from "../version.ts";

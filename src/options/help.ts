@@ -1,4 +1,8 @@
-/** The text of `--help`: the table, by group, with the flags in one column and their meaning in the other. */
+/**
+ * The text of `--help`: the table, by group, with the flags in one column and their meaning in the other.
+ *
+ * Tested in test/options/option_tables_test.ts.
+ */
 import {
   configKeyOf,
   defaultOf,

@@ -4,6 +4,8 @@
  *
  * Units of the values: a duration is a number of milliseconds, possibly with a fraction; bytes are a
  * whole number of bytes.
+ *
+ * Tested in test/options/option_tables_test.ts.
  */
 
 /** What all kinds of options have in common. */

@@ -1,4 +1,8 @@
-/** The ranges of options: the check, and their texts in errors and help. */
+/**
+ * The ranges of options: the check, and their texts in errors and help.
+ *
+ * Tested in test/options/check_values_test.ts.
+ */
 import { shortDuration } from "./duration.ts";
 import { formatBytes } from "./literals.ts";
 import type { Option, OptionValue } from "./option.ts";

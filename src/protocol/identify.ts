@@ -5,12 +5,11 @@
  * The body is decoded as nsqd decodes it, and that is stricter and looser than `JSON.parse()` alone:
  * an integer may not be written `1e3` or `1000.0`, every duplicate of a key is type-checked, a
  * duplicate that is `null` leaves the earlier value, and keys match in any letter case. So
- * `JSON.parse()` checks the syntax, and the members of the outermost object are then read from the
- * source text.
+ * `json_members.ts` gives the members as source text.
  */
 import { bothCompressions, type IdentifyField, invalidIdentifyField, undecodableIdentify } from "./errors.ts";
 import { encodeJson } from "./json.ts";
-import { decodeText } from "./quote.ts";
+import { jsonMembers, parseJsonString } from "./json_members.ts";
 
 /** How often a connection gets a heartbeat until IDENTIFY says otherwise, in ms. */
 export const DEFAULT_HEARTBEAT_INTERVAL_MS = 30_000;
@@ -22,9 +21,6 @@ const MIN_OUTPUT_BUFFER_SIZE = 64;
 const MIN_MSG_TIMEOUT_MS = 1_000;
 const MAX_SAMPLE_RATE = 99;
 const DEFAULT_DEFLATE_LEVEL = 6;
-
-/** nsqd refuses JSON of more nested objects and arrays than this. */
-const MAX_NESTING = 10_000;
 
 /** "-9223372036854775808"; JSON has no leading zeros, so a longer integer is out of range. */
 const MAX_INT64_TEXT_LENGTH = 20;
@@ -138,9 +134,13 @@ export function initialIdentifySettings(limits: IdentifyLimits, peerIp: string):
  */
 export function parseIdentify(body: Uint8Array): IdentifyRequest {
   const request = emptyRequest();
-  const text = decodeBody(body);
-  if (isNull(text)) return request;
-  for (const [key, source] of members(text)) {
+  let members;
+  try {
+    members = jsonMembers(body);
+  } catch (error) {
+    throw undecodableIdentify(error);
+  }
+  for (const [key, source] of members) {
     if (source !== "null") FIELDS.get(foldCase(key))?.(request, source);
   }
   return request;
@@ -308,12 +308,7 @@ const FIELDS: ReadonlyMap<string, FieldReader> = new Map<string, FieldReader>([
 
 function stringValue(source: string): string {
   if (!source.startsWith('"')) throw undecodableIdentify();
-  return parseString(source);
-}
-
-/** Half of a surrogate pair, which only an escape can bring in, becomes U+FFFD. */
-function parseString(source: string): string {
-  return (JSON.parse(source) as string).toWellFormed();
+  return parseJsonString(source);
 }
 
 function booleanValue(source: string): boolean {
@@ -331,97 +326,4 @@ function integerValue(source: string, bits: 32 | 64): bigint {
 /** Beside ASCII, the long s and the Kelvin sign fold to a letter of the keys. */
 function foldCase(key: string): string {
   return key.toLowerCase().replaceAll("\u017f", "s");
-}
-
-/** Returns the body as text of which the syntax is checked. */
-function decodeBody(body: Uint8Array): string {
-  const text = decodeUtf8(body);
-  // Checked first, so that no parser meets more depth than it can bear.
-  if (!isNestingBounded(text)) throw undecodableIdentify();
-  try {
-    JSON.parse(text);
-  } catch (error) {
-    throw undecodableIdentify(error);
-  }
-  return text;
-}
-
-function decodeUtf8(body: Uint8Array): string {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  try {
-    return decoder.decode(body);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    return decodeText(body);
-  }
-}
-
-function isNestingBounded(text: string): boolean {
-  let depth = 0;
-  for (let i = 0; i < text.length; i++) {
-    const character = text[i];
-    if (character === '"') {
-      i = endOfString(text, i) - 1;
-    } else if (character === "{" || character === "[") {
-      if (++depth > MAX_NESTING) return false;
-    } else if (character === "}" || character === "]") {
-      depth--;
-    }
-  }
-  return true;
-}
-
-function isNull(text: string): boolean {
-  return text.trim() === "null";
-}
-
-/**
- * Yields key and value source of each member of the object that `text` is, duplicates included and
- * in order. The syntax of `text` has been checked.
- */
-function* members(text: string): Generator<[key: string, source: string]> {
-  let at = skipSpace(text, 0);
-  if (text[at] !== "{") throw undecodableIdentify();
-  at = skipSpace(text, at + 1);
-  while (text[at] !== "}") {
-    const keyEnd = endOfString(text, at);
-    const key = parseString(text.slice(at, keyEnd));
-    const colon = skipSpace(text, keyEnd);
-    const start = skipSpace(text, colon + 1);
-    const end = endOfValue(text, start);
-    yield [key, text.slice(start, end)];
-    at = skipSpace(text, end);
-    if (text[at] === ",") at = skipSpace(text, at + 1);
-  }
-}
-
-function skipSpace(text: string, at: number): number {
-  while (text[at] === " " || text[at] === "\n" || text[at] === "\r" || text[at] === "\t") at++;
-  return at;
-}
-
-/** Returns the offset behind the string that opens at `at`, or behind the text when it never ends. */
-function endOfString(text: string, at: number): number {
-  for (let i = at + 1; i < text.length; i++) {
-    if (text[i] === "\\") i++;
-    else if (text[i] === '"') return i + 1;
-  }
-  return text.length;
-}
-
-/** Returns the offset behind the value that starts at `at`, without white space. */
-function endOfValue(text: string, at: number): number {
-  if (text[at] === '"') return endOfString(text, at);
-  if (text[at] !== "{" && text[at] !== "[") {
-    while (!" \n\r\t,}".includes(text[at])) at++;
-    return at;
-  }
-  let depth = 0;
-  for (let i = at; i < text.length; i++) {
-    const character = text[i];
-    if (character === '"') i = endOfString(text, i) - 1;
-    else if (character === "{" || character === "[") depth++;
-    else if ((character === "}" || character === "]") && --depth === 0) return i + 1;
-  }
-  return text.length;
 }

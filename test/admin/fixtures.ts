@@ -1,7 +1,7 @@
 /** What tests of the console share: nodes that answer what they are told to, and a console over them. */
 import { type AdminSurroundings, runAdmin, type RunningAdmin } from "../../src/admin/admin.ts";
 import { Logger } from "../../src/log/logger.ts";
-import { type AdminOptions, adminOptions } from "../../src/options/admin_options.ts";
+import { type AdminOptions, adminOptions } from "../../src/options/tables/admin_options.ts";
 import { resolveOptions } from "../../src/options/merge.ts";
 
 /** JSON, or what makes a response. */

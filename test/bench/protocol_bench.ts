@@ -3,7 +3,8 @@
  * into the reader, which a socket would make, is counted.
  */
 import { BufferPool } from "../../src/buffers/buffer_pool.ts";
-import { type CommandHandler, CommandReader } from "../../src/protocol/command_reader.ts";
+import type { CommandHandler } from "../../src/protocol/command.ts";
+import { CommandReader } from "../../src/protocol/command_reader.ts";
 import { ID_LENGTH, parseId, writeId } from "../../src/protocol/message.ts";
 import { publishCommand } from "./load_client.ts";
 import type { Benchmark } from "./measure.ts";

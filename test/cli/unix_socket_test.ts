@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { startNsqd } from "../support/running_nsqd.ts";
 import { runLookupd } from "../../src/lookupd/lookupd.ts";
 import { resolveOptions } from "../../src/options/merge.ts";
-import { lookupdOptions } from "../../src/options/lookupd_options.ts";
+import { lookupdOptions } from "../../src/options/tables/lookupd_options.ts";
 import { Logger } from "../../src/log/logger.ts";
 
 const ENCODER = new TextEncoder();

@@ -1,12 +1,8 @@
 /** The command reader against the model: the same calls, in the same order, however the bytes arrive. */
 import assert from "node:assert/strict";
 import { BufferPool } from "../../src/buffers/buffer_pool.ts";
-import {
-  type CommandHandler,
-  CommandReader,
-  LineTooLongError,
-  type Parameters,
-} from "../../src/protocol/command_reader.ts";
+import type { CommandHandler, Parameters } from "../../src/protocol/command.ts";
+import { CommandReader, LineTooLongError } from "../../src/protocol/command_reader.ts";
 import { ClientError, unknownCommand } from "../../src/protocol/errors.ts";
 import { parseId, writeId } from "../../src/protocol/message.ts";
 import type { Random } from "../support/random.ts";

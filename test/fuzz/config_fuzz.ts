@@ -4,9 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { parseArgs, UsageError } from "../../src/options/args.ts";
-import { lookupdOptions } from "../../src/options/lookupd_options.ts";
+import { lookupdOptions } from "../../src/options/tables/lookupd_options.ts";
 import { resolveOptions } from "../../src/options/merge.ts";
-import { nsqdOptions } from "../../src/options/nsqd_options.ts";
+import { nsqdOptions } from "../../src/options/tables/nsqd_options.ts";
 import {
   configKeyOf,
   type Machine,

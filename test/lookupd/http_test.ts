@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { runLookupd } from "../../src/lookupd/lookupd.ts";
 import { StartupError } from "../../src/log/startup_error.ts";
-import type { LookupdOptions } from "../../src/options/lookupd_options.ts";
+import type { LookupdOptions } from "../../src/options/tables/lookupd_options.ts";
 import { silentLogger, until } from "./fixtures.ts";
 import { V1Client } from "./v1_client.ts";
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { StartupError } from "../../src/log/startup_error.ts";
 import { loadRootCertificates, loadTlsSettings } from "../../src/net/tls_settings.ts";
 import { resolveOptions } from "../../src/options/merge.ts";
-import { type NsqdOptions, nsqdOptions } from "../../src/options/nsqd_options.ts";
+import { type NsqdOptions, nsqdOptions } from "../../src/options/tables/nsqd_options.ts";
 
 const folder = fileURLToPath(new URL("../support/certificates/", import.meta.url));
 const cert = `--tls-cert=${folder}server.pem`, key = `--tls-key=${folder}server_key.pem`;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { resolveOptions } from "../../src/options/merge.ts";
-import { type NsqdOptions, nsqdOptions } from "../../src/options/nsqd_options.ts";
+import { type NsqdOptions, nsqdOptions } from "../../src/options/tables/nsqd_options.ts";
 import { connectTls } from "../http/raw_https.ts";
 import { startNsqd } from "../support/running_nsqd.ts";
 import { openUpgraded, pemPath } from "../wire/upgrade_client.ts";

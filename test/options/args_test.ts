@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseArgs, UsageError } from "../../src/options/args.ts";
-import { nsqdOptions } from "../../src/options/nsqd_options.ts";
+import { nsqdOptions } from "../../src/options/tables/nsqd_options.ts";
 import type { OptionTable, OptionValue } from "../../src/options/option.ts";
 
 const table = [

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Logger } from "../../src/log/logger.ts";
 import { findRestartOptions, LiveOptions } from "../../src/options/live_options.ts";
 import { resolveOptions } from "../../src/options/merge.ts";
-import { type NsqdOptions, nsqdOptions } from "../../src/options/nsqd_options.ts";
+import { type NsqdOptions, nsqdOptions } from "../../src/options/tables/nsqd_options.ts";
 
 function optionsOf(...flags: string[]): NsqdOptions {
   const resolved = resolveOptions(nsqdOptions, flags, { name: "nsqd", summary: "", versionText: "" });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { lookupdOptions } from "../../src/options/lookupd_options.ts";
+import { lookupdOptions } from "../../src/options/tables/lookupd_options.ts";
 import { examineOptions, type Exit, type Resolved, resolveOptions } from "../../src/options/merge.ts";
-import { type NsqdOptions, nsqdOptions } from "../../src/options/nsqd_options.ts";
+import { type NsqdOptions, nsqdOptions } from "../../src/options/tables/nsqd_options.ts";
 import type { Machine, OptionTable } from "../../src/options/option.ts";
 
 const machine: Machine = { hostname: () => "vm", memoryBytes: () => 2 ** 30 };

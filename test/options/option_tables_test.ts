@@ -1,11 +1,11 @@
 /** What must hold for each entry of each option table. */
 import assert from "node:assert/strict";
-import { adminOptions } from "../../src/options/admin_options.ts";
+import { adminOptions } from "../../src/options/tables/admin_options.ts";
 import { parseArgs } from "../../src/options/args.ts";
 import { formatHelp } from "../../src/options/help.ts";
-import { lookupdOptions } from "../../src/options/lookupd_options.ts";
+import { lookupdOptions } from "../../src/options/tables/lookupd_options.ts";
 import { resolveOptions } from "../../src/options/merge.ts";
-import { nsqdOptions } from "../../src/options/nsqd_options.ts";
+import { nsqdOptions } from "../../src/options/tables/nsqd_options.ts";
 import {
   configKeyOf,
   defaultOf,
@@ -17,7 +17,7 @@ import {
   propertyName,
 } from "../../src/options/option.ts";
 import { findRangeFault } from "../../src/options/range.ts";
-import { standaloneOptions } from "../../src/options/standalone_options.ts";
+import { standaloneOptions } from "../../src/options/tables/standalone_options.ts";
 
 const tables: Record<string, OptionTable> = {
   nsqd: nsqdOptions,

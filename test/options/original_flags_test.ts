@@ -3,8 +3,8 @@
  * config file where it is not the name. What we have besides is listed too, so that nothing comes in unnoticed.
  */
 import assert from "node:assert/strict";
-import { lookupdOptions } from "../../src/options/lookupd_options.ts";
-import { nsqdOptions } from "../../src/options/nsqd_options.ts";
+import { lookupdOptions } from "../../src/options/tables/lookupd_options.ts";
+import { nsqdOptions } from "../../src/options/tables/nsqd_options.ts";
 import { configKeyOf, defaultOf, type Option, type OptionTable } from "../../src/options/option.ts";
 
 type Kind = Option["kind"];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { nsqdOptions } from "../../src/options/nsqd_options.ts";
+import { nsqdOptions } from "../../src/options/tables/nsqd_options.ts";
 import type { Option, OptionTable, OptionValue } from "../../src/options/option.ts";
 import { coerce, ConfigError, readConfigFile } from "../../src/options/toml.ts";
 

@@ -1,12 +1,8 @@
 /** The command parser: transcripts cut anywhere, each error with its text, and the buffer behind it. */
 import assert from "node:assert/strict";
 import { BufferPool } from "../../src/buffers/buffer_pool.ts";
-import {
-  type CommandHandler,
-  CommandReader,
-  LineTooLongError,
-  type Parameters,
-} from "../../src/protocol/command_reader.ts";
+import type { CommandHandler, Parameters } from "../../src/protocol/command.ts";
+import { CommandReader, LineTooLongError } from "../../src/protocol/command_reader.ts";
 import { ClientError, unknownCommand } from "../../src/protocol/errors.ts";
 import { writeId } from "../../src/protocol/message.ts";
 import { Random } from "../support/random.ts";

@@ -38,9 +38,9 @@ Deno.test("checkMirror() wants a test beside each source, or the name of one tha
     source("src/a/page.tsx"),
     source("test/a/page_test.tsx"),
     source("src/a/named.ts", "", "A part.\n *\n * Tested in test/a/tested_test.ts."),
-    source("src/a/twice.ts", "", "A part. Tested in test/a/tested_test.ts, Tested in test/a/page_test.tsx."),
+    source("src/a/twice.ts", "", "A part. Tested in test/a/tested_test.ts and\n * test/a/page_test.tsx."),
     source("src/a/bare.ts", "/** Tested in test/a/tested_test.ts. */ const x = 1;"),
-    source("src/a/wrong.ts", "", "A part. Tested in test/a/gone_test.ts."),
+    source("src/a/wrong.ts", "", "A part. Tested in test/a/tested_test.ts and test/a/gone_test.ts."),
     source("main.ts"),
   ]);
   assert.deepEqual(findings, [

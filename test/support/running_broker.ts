@@ -13,7 +13,7 @@ import { Readiness } from "../../src/nsqd/http/readiness.ts";
 import { TcpServer } from "../../src/nsqd/tcp/tcp_server.ts";
 import { denoFileSystem, type FileSystem } from "../../src/storage/file_system.ts";
 import { resolveOptions } from "../../src/options/merge.ts";
-import { nsqdOptions } from "../../src/options/nsqd_options.ts";
+import { nsqdOptions } from "../../src/options/tables/nsqd_options.ts";
 import { version } from "../../src/version.ts";
 
 const MIB = 1 << 20;

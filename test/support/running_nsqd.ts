@@ -2,7 +2,7 @@
 import { Logger } from "../../src/log/logger.ts";
 import { type RunningNsqd, runNsqd } from "../../src/nsqd/nsqd.ts";
 import { resolveOptions } from "../../src/options/merge.ts";
-import { type NsqdOptions, nsqdOptions } from "../../src/options/nsqd_options.ts";
+import { type NsqdOptions, nsqdOptions } from "../../src/options/tables/nsqd_options.ts";
 import type { FileSystem } from "../../src/storage/file_system.ts";
 
 export interface TestNsqd extends AsyncDisposable {

@@ -9,7 +9,7 @@ import { HttpError } from "../../http/errors.ts";
 import { EncodedJson } from "../../http/respond.ts";
 import type { RequestContext, Route } from "../../http/router.ts";
 import { type LogLevel, logLevels } from "../../log/logger.ts";
-import { type AdminOptions, adminOptions } from "../../options/admin_options.ts";
+import { type AdminOptions, adminOptions } from "../../options/tables/admin_options.ts";
 import type { LiveOptions } from "../../options/live_options.ts";
 import { findByConfigKey, propertyName } from "../../options/option.ts";
 import { parseCidr } from "./cidr.ts";

@@ -7,7 +7,7 @@ import { HttpError, internalError } from "../../http/errors.ts";
 import { HttpRequestError } from "../../http/client/errors.ts";
 import type { HttpClient } from "../../http/client/http_client.ts";
 import type { RequestContext, Route } from "../../http/router.ts";
-import type { AdminOptions } from "../../options/admin_options.ts";
+import type { AdminOptions } from "../../options/tables/admin_options.ts";
 
 type GraphiteOptions = Pick<AdminOptions, "graphiteUrl" | "proxyGraphite" | "statsdInterval">;
 

@@ -1,4 +1,8 @@
-/** What a caller learns when a request got no usable reply. */
+/**
+ * What a caller learns when a request got no usable reply.
+ *
+ * Tested in test/http/client/http_client_test.ts.
+ */
 
 export type HttpFailureKind =
   /** The name does not resolve, nobody listens, the handshake failed, or it took too long. */

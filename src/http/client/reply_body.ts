@@ -1,4 +1,8 @@
-/** Reads the body of a reply, compressed or not, and never more of it than a limit allows. */
+/**
+ * Reads the body of a reply, compressed or not, and never more of it than a limit allows.
+ *
+ * Tested in test/http/client/http_client_test.ts.
+ */
 import type { IncomingMessage } from "node:http";
 import { createGunzip } from "node:zlib";
 import { HttpRequestError } from "./errors.ts";

@@ -1,5 +1,7 @@
 /**
  * Puts answers on the wire: head and body in one write where they are short, in chunks what comes as a stream.
+ *
+ * Tested in test/http/connection/http_connection_test.ts.
  */
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";

@@ -2,6 +2,8 @@
  * The body of a request, cut out of what the client sends: as long as its head said, or in chunks.
  *
  * Nothing is taken in before it is asked for; a client that waits to be told to go on is told then.
+ *
+ * Tested in test/http/connection/input_test.ts.
  */
 import type { Input } from "./input.ts";
 import { BadRequest } from "./request_head.ts";

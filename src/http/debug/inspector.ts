@@ -3,6 +3,8 @@
  *
  * Between profiles there is no session, and nothing is sampled. One profile is taken at a time: V8 samples the
  * whole process, and what one session sets, such as the interval, holds for all.
+ *
+ * Tested in test/http/debug/routes_test.ts.
  */
 import { Session } from "node:inspector";
 import { HttpError } from "../errors.ts";

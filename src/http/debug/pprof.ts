@@ -1,4 +1,8 @@
-/** Builds profiles in the format of pprof (a gzipped protobuf), as `go tool pprof` and its like read them. */
+/**
+ * Builds profiles in the format of pprof (a gzipped protobuf), as `go tool pprof` and its like read them.
+ *
+ * Tested in test/http/debug/routes_test.ts.
+ */
 import { gzip } from "node:zlib";
 import { promisify } from "node:util";
 import {

@@ -1,4 +1,8 @@
-/** The profiles that are served: what V8's profilers and statistics say, in the format of pprof. */
+/**
+ * The profiles that are served: what V8's profilers and statistics say, in the format of pprof.
+ *
+ * Tested in test/http/debug/routes_test.ts.
+ */
 import { memoryUsage } from "node:process";
 import { getHeapSpaceStatistics } from "node:v8";
 import { type Frame, frameOf, writtenLineOf } from "./frame.ts";

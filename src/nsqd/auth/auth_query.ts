@@ -1,4 +1,8 @@
-/** Asks one auth server, over HTTP or HTTPS, what a client may do. */
+/**
+ * Asks one auth server, over HTTP or HTTPS, what a client may do.
+ *
+ * Tested in test/nsqd/auth/authenticator_test.ts.
+ */
 import { HttpRequestError } from "../../http/client/errors.ts";
 import type { HttpClient, HttpReply } from "../../http/client/http_client.ts";
 import { encodeJson } from "../../protocol/json.ts";

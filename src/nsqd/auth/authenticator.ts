@@ -1,7 +1,7 @@
 /** The auth servers of an nsqd: which of them is asked, and what counts as a reply. */
 import type { Logger } from "../../log/logger.ts";
 import { StartupError } from "../../log/startup_error.ts";
-import type { NsqdOptions } from "../../options/nsqd_options.ts";
+import type { NsqdOptions } from "../../options/tables/nsqd_options.ts";
 import { HttpClient } from "../../http/client/http_client.ts";
 import { loadRootCertificates } from "../../net/tls_settings.ts";
 import { authEndpoint, type AuthRequestMethod, type AuthSubject, queryAuthServer } from "./auth_query.ts";

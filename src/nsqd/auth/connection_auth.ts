@@ -3,6 +3,8 @@
  *
  * While the auth server is asked the connection runs no command; the one that waits goes on, or is refused,
  * when the answer is there. The rest of the broker does not wait.
+ *
+ * Tested in test/wire/auth_test.ts.
  */
 import { encodeJson } from "../../protocol/json.ts";
 import * as errors from "../../protocol/errors.ts";

@@ -9,7 +9,7 @@ import { readBody } from "../../http/body.ts";
 import type { RequestContext, Route } from "../../http/router.ts";
 import { type LogLevel, logLevels } from "../../log/logger.ts";
 import type { LiveOptions } from "../../options/live_options.ts";
-import { type NsqdOptions, nsqdOptions } from "../../options/nsqd_options.ts";
+import { type NsqdOptions, nsqdOptions } from "../../options/tables/nsqd_options.ts";
 import { findByConfigKey, type Option, type OptionValue, propertyName } from "../../options/option.ts";
 import { expandPrefix } from "../stats/statsd_lines.ts";
 import { requirement } from "../../net/tls_settings.ts";

@@ -1,4 +1,8 @@
-/** Parameters that more than one endpoint understands. */
+/**
+ * Parameters that more than one endpoint understands.
+ *
+ * Tested in test/nsqd/http/routes_test.ts.
+ */
 import type { Query } from "../../http/query.ts";
 import type { Logger } from "../../log/logger.ts";
 

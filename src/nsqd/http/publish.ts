@@ -3,6 +3,8 @@
  *
  * OK is answered once the messages are as safe as the durability level asks (see `broker/committer.ts`). All of
  * a body is checked before any of it is published; the topic is created even when the body is refused.
+ *
+ * Tested in test/nsqd/http/routes_test.ts and in test/nsqd/http/durability_test.ts.
  */
 import type { Broker } from "../../broker/broker.ts";
 import type { Topic } from "../../broker/topic.ts";

@@ -7,7 +7,7 @@ import { createApp, type Route } from "../../http/router.ts";
 import type { Handler } from "../../http/server.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { LiveOptions } from "../../options/live_options.ts";
-import type { NsqdOptions, nsqdOptions } from "../../options/nsqd_options.ts";
+import type { NsqdOptions, nsqdOptions } from "../../options/tables/nsqd_options.ts";
 import { version } from "../../version.ts";
 import { configRoutes } from "./config.ts";
 import { booleanParameter } from "./parameters.ts";

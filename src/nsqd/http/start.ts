@@ -1,4 +1,8 @@
-/** Starts nsqd's HTTP API, over HTTP and HTTPS, where there are addresses for it. */
+/**
+ * Starts nsqd's HTTP API, over HTTP and HTTPS, where there are addresses for it.
+ *
+ * Tested in test/nsqd/http/https_test.ts.
+ */
 import type { Broker } from "../../broker/broker.ts";
 import type { Persistence } from "../../durability/persistence.ts";
 import type { BufferPool } from "../../buffers/buffer_pool.ts";
@@ -10,7 +14,7 @@ import { type Handler, type HttpServer, serve } from "../../http/server.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { ProcessMonitor } from "../../metrics/process_monitor.ts";
 import type { LiveOptions } from "../../options/live_options.ts";
-import type { nsqdOptions } from "../../options/nsqd_options.ts";
+import type { nsqdOptions } from "../../options/tables/nsqd_options.ts";
 import { createNsqdApp } from "./routes.ts";
 import { Readiness } from "./readiness.ts";
 import type { TcpServer } from "../tcp/tcp_server.ts";

@@ -1,4 +1,8 @@
-/** The endpoints under `/topic` and `/channel`: create, delete, empty, pause and unpause. */
+/**
+ * The endpoints under `/topic` and `/channel`: create, delete, empty, pause and unpause.
+ *
+ * Tested in test/nsqd/http/routes_test.ts.
+ */
 import type { Broker } from "../../broker/broker.ts";
 import type { Channel } from "../../broker/channel.ts";
 import type { Topic } from "../../broker/topic.ts";

@@ -3,12 +3,14 @@
  *
  * A topic that is new here may have channels elsewhere. Until the lookupds were asked for them the topic releases
  * nothing, so the first message already reaches them all; publishing to it goes on meanwhile.
+ *
+ * Tested in test/cluster/cluster_test.ts.
  */
 import type { Broker } from "../../broker/broker.ts";
 import type { Topic } from "../../broker/topic.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { LiveOptions } from "../../options/live_options.ts";
-import type { nsqdOptions } from "../../options/nsqd_options.ts";
+import type { nsqdOptions } from "../../options/tables/nsqd_options.ts";
 import { version } from "../../version.ts";
 import { LookupLoop } from "./lookup_loop.ts";
 

@@ -1,4 +1,8 @@
-/** Asks the HTTP API of one lookupd for the channels of a topic. */
+/**
+ * Asks the HTTP API of one lookupd for the channels of a topic.
+ *
+ * Tested in test/nsqd/lookup/lookup_peer_test.ts.
+ */
 import type { HttpClient } from "../../http/client/http_client.ts";
 import { urlOf } from "../../http/client/url.ts";
 

@@ -6,6 +6,8 @@
  *
  * A read is always outstanding, so that the end of the connection is noticed when it happens and not
  * at the next command. Several commands may go out at once; lookupd answers them in order.
+ *
+ * Tested in test/nsqd/lookup/lookup_peer_test.ts.
  */
 import { ReplyReader } from "../../protocol/lookup/replies.ts";
 import { encodeIdentify, encodeLines, MAGIC_V1 } from "../../protocol/lookup/requests.ts";

@@ -4,6 +4,8 @@
  *
  * The broker calls `topicCreated()` and its like from its own events; nothing here ever makes it wait,
  * except `lookupTopicChannels()`, whose purpose is to be waited for.
+ *
+ * Tested in test/nsqd/lookup/lookup_peer_test.ts.
  */
 import { HttpClient } from "../../http/client/http_client.ts";
 import { formatAddress } from "../../net/address.ts";

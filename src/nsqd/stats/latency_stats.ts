@@ -1,4 +1,8 @@
-/** The percentiles of the time from publish to FIN, as statistics show them. */
+/**
+ * The percentiles of the time from publish to FIN, as statistics show them.
+ *
+ * Tested in test/nsqd/stats/stats_test.ts.
+ */
 import type { Broker } from "../../broker/broker.ts";
 import type { Channel } from "../../broker/channel.ts";
 import { LatencySketch } from "../../broker/latency/latency_sketch.ts";

@@ -2,6 +2,8 @@
  * The lines that are pushed to statsd: names as other implementations have them, values as of when a line is made.
  *
  * A counter is what was added since its last line, so the first has the full value.
+ *
+ * Tested in test/nsqd/stats/statsd_test.ts.
  */
 import type { Broker } from "../../broker/broker.ts";
 import { Channel } from "../../broker/channel.ts";

@@ -1,6 +1,10 @@
-/** Starts the pushes to statsd, when there is an address for them. */
+/**
+ * Starts the pushes to statsd, when there is an address for them.
+ *
+ * Tested in test/nsqd/stats/statsd_test.ts.
+ */
 import type { Logger } from "../../log/logger.ts";
-import type { NsqdOptions } from "../../options/nsqd_options.ts";
+import type { NsqdOptions } from "../../options/tables/nsqd_options.ts";
 import { Statsd } from "./statsd.ts";
 import { expandPrefix, StatsdLines, type StatsdSources } from "./statsd_lines.ts";
 

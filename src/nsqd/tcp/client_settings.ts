@@ -4,7 +4,7 @@
  * Tested in test/wire/identify_test.ts.
  */
 import { ELSEWHERE, type Place, placeOf } from "../../broker/consumer/place.ts";
-import type { NsqdOptions } from "../../options/nsqd_options.ts";
+import type { NsqdOptions } from "../../options/tables/nsqd_options.ts";
 import {
   encodeIdentifyResponse,
   type IdentifyLimits,

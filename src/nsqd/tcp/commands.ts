@@ -5,12 +5,7 @@
  * Tested in test/wire/states_test.ts.
  */
 import type { Buffer } from "../../buffers/buffer_pool.ts";
-import type {
-  BodyCommandName,
-  CommandHandler,
-  LineCommandName,
-  Parameters,
-} from "../../protocol/command_reader.ts";
+import type { BodyCommandName, CommandHandler, LineCommandName, Parameters } from "../../protocol/command.ts";
 import * as errors from "../../protocol/errors.ts";
 import type { Client } from "./client.ts";
 import { CLS, FIN, messageFailed, RDY, REQ, SUB, TOUCH } from "./consumer_commands.ts";

@@ -7,7 +7,7 @@ import type { Broker } from "../../broker/broker.ts";
 import type { BufferPool } from "../../buffers/buffer_pool.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { TlsSettings } from "../../net/tls_settings.ts";
-import type { NsqdOptions } from "../../options/nsqd_options.ts";
+import type { NsqdOptions } from "../../options/tables/nsqd_options.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Checked } from "./check_times.ts";
 import type { ClientOptions } from "./client_settings.ts";

@@ -5,7 +5,7 @@
  */
 import { MAX_SLOTS } from "../../broker/topic_log/chunk.ts";
 import type { Answer } from "../../broker/consumer/subscription.ts";
-import type { Parameters } from "../../protocol/command_reader.ts";
+import type { Parameters } from "../../protocol/command.ts";
 import { parseDecimal, parseTimeoutMs, parseUint64 } from "../../protocol/decimal.ts";
 import * as errors from "../../protocol/errors.ts";
 import { ID_LENGTH, parseId } from "../../protocol/message.ts";

@@ -8,7 +8,8 @@
  */
 import { setImmediate } from "node:timers";
 import type { BufferPool } from "../../buffers/buffer_pool.ts";
-import { type CommandHandler, CommandReader, type ReaderLimits } from "../../protocol/command_reader.ts";
+import type { CommandHandler, ReaderLimits } from "../../protocol/command.ts";
+import { CommandReader } from "../../protocol/command_reader.ts";
 import * as errors from "../../protocol/errors.ts";
 import type { Transport } from "../../transport/transport.ts";
 

@@ -1,5 +1,5 @@
 /** Which command is legal in which state of a client. */
-import type { CommandName } from "../../protocol/command_reader.ts";
+import type { CommandName } from "../../protocol/command.ts";
 import * as errors from "../../protocol/errors.ts";
 
 /**

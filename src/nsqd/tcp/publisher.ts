@@ -8,7 +8,7 @@
  */
 import type { Topic } from "../../broker/topic.ts";
 import { type Buffer, wrapBuffer } from "../../buffers/buffer_pool.ts";
-import type { Parameters } from "../../protocol/command_reader.ts";
+import type { Parameters } from "../../protocol/command.ts";
 import { parseTimeoutMs, parseUint64 } from "../../protocol/decimal.ts";
 import * as errors from "../../protocol/errors.ts";
 import { isEphemeral, isValidNameBytes } from "../../protocol/names.ts";

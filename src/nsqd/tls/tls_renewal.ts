@@ -5,7 +5,7 @@
  */
 import type { Logger } from "../../log/logger.ts";
 import { StartupError } from "../../log/startup_error.ts";
-import type { NsqdOptions } from "../../options/nsqd_options.ts";
+import type { NsqdOptions } from "../../options/tables/nsqd_options.ts";
 import { loadTlsSettings, type TlsSettings } from "../../net/tls_settings.ts";
 
 /**

@@ -1,4 +1,8 @@
-/** What a client of V1 did wrong, in the words that it is told. Every error of V1 ends the connection. */
+/**
+ * What a client of V1 did wrong, in the words that it is told. Every error of V1 ends the connection.
+ *
+ * Tested in test/protocol/lookup/v1_reader_test.ts and in test/lookupd/commands_test.ts.
+ */
 import type { ByteText } from "../quote.ts";
 
 /** Longest body of IDENTIFY, bytes. An nsqd sends about 200. */

@@ -3,7 +3,7 @@
  *
  * Tested in test/tools/flags_test.ts.
  */
-import { versionOption } from "../../options/server_options.ts";
+import { versionOption } from "../../options/tables/server_options.ts";
 import type { OptionTable } from "../../options/option.ts";
 import { ToolError } from "../tool.ts";
 

@@ -5,7 +5,7 @@ import { Broker } from "../../../src/broker/broker.ts";
 import type { Channel } from "../../../src/broker/channel.ts";
 import type { Topic } from "../../../src/broker/topic.ts";
 import { BufferPool, newBuffer } from "../../../src/buffers/buffer_pool.ts";
-import { nsqdOptions } from "../../../src/options/nsqd_options.ts";
+import { nsqdOptions } from "../../../src/options/tables/nsqd_options.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { FakeConsumer } from "../../support/fake_consumer.ts";
 import { MemoryFileSystem } from "../../support/memory_file_system.ts";

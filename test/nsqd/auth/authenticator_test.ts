@@ -5,7 +5,7 @@ import { StartupError } from "../../../src/log/startup_error.ts";
 import { Authenticator, type AuthQuerySettings } from "../../../src/nsqd/auth/authenticator.ts";
 import { authEndpoint, jsonForm, queryForm } from "../../../src/nsqd/auth/auth_query.ts";
 import { resolveOptions } from "../../../src/options/merge.ts";
-import { type NsqdOptions, nsqdOptions } from "../../../src/options/nsqd_options.ts";
+import { type NsqdOptions, nsqdOptions } from "../../../src/options/tables/nsqd_options.ts";
 import { allowAll, AuthServer } from "../../support/auth_server.ts";
 
 const certificates = fileURLToPath(new URL("../../support/certificates/", import.meta.url));

@@ -6,7 +6,7 @@ import { BufferPool } from "../../../src/buffers/buffer_pool.ts";
 import { Logger } from "../../../src/log/logger.ts";
 import { Connection } from "../../../src/nsqd/tcp/connection.ts";
 import { resolveOptions } from "../../../src/options/merge.ts";
-import { nsqdOptions } from "../../../src/options/nsqd_options.ts";
+import { nsqdOptions } from "../../../src/options/tables/nsqd_options.ts";
 import type { Transport } from "../../../src/transport/transport.ts";
 import { FakeClock } from "../../support/fake_clock.ts";
 import { MemoryStore } from "../../support/memory_store.ts";

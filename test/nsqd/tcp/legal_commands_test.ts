@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { CommandName } from "../../../src/protocol/command_reader.ts";
+import type { CommandName } from "../../../src/protocol/command.ts";
 import { type ClientState, illegal, LEGAL } from "../../../src/nsqd/tcp/legal_commands.ts";
 
 const STATES: ClientState[] = ["plain", "init", "subscribed", "closing"];

@@ -1,10 +1,12 @@
 /**
  * The options of standalone: all of nsqd, and of lookupd and the console those that nsqd has no flag for.
+ *
+ * Tested in test/options/option_tables_test.ts.
  */
 import { adminOptions } from "./admin_options.ts";
 import { lookupdOptions } from "./lookupd_options.ts";
 import { nsqdOptions } from "./nsqd_options.ts";
-import type { OptionTable, OptionValues } from "./option.ts";
+import type { OptionTable, OptionValues } from "../option.ts";
 
 const GROUP = "The lookupd in this process";
 const ADMIN_GROUP = "The console in this process";

@@ -1,9 +1,13 @@
-/** The options of nsqd. Their meaning stands here and nowhere else. */
+/**
+ * The options of nsqd. Their meaning stands here and nowhere else.
+ *
+ * Tested in test/options/option_tables_test.ts.
+ */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { authOptions, topologyOptions } from "./auth_options.ts";
-import type { Machine, OptionTable, OptionValues } from "./option.ts";
+import type { Machine, OptionTable, OptionValues } from "../option.ts";
 import { serverOptions } from "./server_options.ts";
 import { upgradeOptions } from "./upgrade_options.ts";
 

@@ -1,5 +1,9 @@
-/** The options of nsqd for auth servers, and for where nodes and clients are. */
-import type { OptionTable } from "./option.ts";
+/**
+ * The options of nsqd for auth servers, and for where nodes and clients are.
+ *
+ * Tested in test/options/option_tables_test.ts.
+ */
+import type { OptionTable } from "../option.ts";
 
 export const authOptions = [
   {

@@ -1,5 +1,9 @@
-/** Options of commands that have no others. */
-import type { OptionTable } from "./option.ts";
+/**
+ * Options of commands that have no others.
+ *
+ * Tested in test/options/option_tables_test.ts.
+ */
+import type { OptionTable } from "../option.ts";
 
 export const generalOptions = [
   {

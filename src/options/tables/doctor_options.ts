@@ -1,5 +1,9 @@
-/** The options of `nsq doctor`. Their meaning stands here and nowhere else. */
-import type { OptionTable, OptionValues } from "./option.ts";
+/**
+ * The options of `nsq doctor`. Their meaning stands here and nowhere else.
+ *
+ * Tested in test/options/option_tables_test.ts.
+ */
+import type { OptionTable, OptionValues } from "../option.ts";
 import { versionOption } from "./server_options.ts";
 
 export const doctorOptions = [

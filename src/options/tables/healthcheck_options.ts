@@ -1,6 +1,10 @@
-/** The options of `nsq healthcheck`. Their meaning stands here and nowhere else. */
+/**
+ * The options of `nsq healthcheck`. Their meaning stands here and nowhere else.
+ *
+ * Tested in test/options/option_tables_test.ts.
+ */
 import { generalOptions } from "./general_options.ts";
-import type { OptionTable } from "./option.ts";
+import type { OptionTable } from "../option.ts";
 
 export const healthcheckOptions = [
   ...generalOptions,

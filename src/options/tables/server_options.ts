@@ -1,7 +1,11 @@
-/** The options that every server has: what it reads its options from, and how it logs. */
-import { logFormats } from "../log/line_format.ts";
-import { logLevels } from "../log/logger.ts";
-import type { OptionTable } from "./option.ts";
+/**
+ * The options that every server has: what it reads its options from, and how it logs.
+ *
+ * Tested in test/options/option_tables_test.ts.
+ */
+import { logFormats } from "../../log/line_format.ts";
+import { logLevels } from "../../log/logger.ts";
+import type { OptionTable } from "../option.ts";
 
 /** Of every program. */
 export const versionOption = {

@@ -1,5 +1,9 @@
-/** The options of the console. Their meaning stands here and nowhere else. */
-import type { OptionTable, OptionValues } from "./option.ts";
+/**
+ * The options of the console. Their meaning stands here and nowhere else.
+ *
+ * Tested in test/options/option_tables_test.ts.
+ */
+import type { OptionTable, OptionValues } from "../option.ts";
 import { serverOptions } from "./server_options.ts";
 
 const SECOND_MS = 1_000;

@@ -1,5 +1,9 @@
-/** The options of nsqd for connections that are upgraded: compression and TLS. */
-import type { OptionTable } from "./option.ts";
+/**
+ * The options of nsqd for connections that are upgraded: compression and TLS.
+ *
+ * Tested in test/options/option_tables_test.ts.
+ */
+import type { OptionTable } from "../option.ts";
 
 export const upgradeOptions = [
   {
