@@ -17,7 +17,6 @@ import {
   type BodyCommandName,
   type CommandHandler,
   commandName,
-  type LineCommandName,
   type Parameters,
   type ReaderLimits,
 } from "./command.ts";
