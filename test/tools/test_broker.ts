@@ -15,54 +15,56 @@ export interface ChannelCounts {
 
 export class TestBroker implements AsyncDisposable {
   readonly #directory: string;
-  #process: ProgramProcess;
+  readonly #lookupd: ProgramProcess;
+  #nsqd: ProgramProcess;
   /** `host:port` of nsqd, and of the HTTP APIs of both; they outlive `restart()`. */
   readonly tcp: string;
   readonly http: string;
   readonly lookupd: string;
-  readonly #lookupdTcp: string;
 
-  private constructor(directory: string, process: ProgramProcess) {
+  private constructor(directory: string, lookupd: ProgramProcess, nsqd: ProgramProcess) {
     this.#directory = directory;
-    this.#process = process;
-    this.tcp = process.address("nsqd", "TCP");
-    this.http = process.address("nsqd", "HTTP");
-    this.lookupd = process.address("nsqlookupd", "HTTP");
-    this.#lookupdTcp = process.address("nsqlookupd", "TCP");
+    this.#lookupd = lookupd;
+    this.#nsqd = nsqd;
+    this.tcp = nsqd.address("nsqd", "TCP");
+    this.http = nsqd.address("nsqd", "HTTP");
+    this.lookupd = lookupd.address("nsqlookupd", "HTTP");
   }
 
-  static async start(...flags: string[]): Promise<TestBroker> {
+  static async start(): Promise<TestBroker> {
     const directory = await Deno.makeTempDir({ prefix: "nsq-tools-" });
     const any = "127.0.0.1:0";
+    const flags = [`--tcp-address=${any}`, `--http-address=${any}`];
+    const lookupd = await ProgramProcess.start({ command: "lookupd", flags });
     try {
-      return new TestBroker(directory, await TestBroker.#spawn(directory, [any, any, any, any], flags));
+      return new TestBroker(directory, lookupd, await TestBroker.#startNsqd(directory, lookupd, any, any));
     } catch (cause) {
+      await lookupd.kill();
       await Deno.remove(directory, { recursive: true });
       throw cause;
     }
   }
 
-  static #spawn(directory: string, addresses: string[], flags: string[]): Promise<ProgramProcess> {
-    const names = [
-      "tcp-address",
-      "http-address",
-      "lookupd-listen-tcp-address",
-      "lookupd-listen-http-address",
+  static #startNsqd(
+    directory: string,
+    lookupd: ProgramProcess,
+    tcp: string,
+    http: string,
+  ): Promise<ProgramProcess> {
+    const flags = [
+      `--tcp-address=${tcp}`,
+      `--http-address=${http}`,
+      `--data-path=${directory}`,
+      `--lookupd-tcp-address=${lookupd.address("nsqlookupd", "TCP")}`,
+      "--broadcast-address=127.0.0.1",
     ];
-    return ProgramProcess.start({
-      command: "standalone",
-      flags: [`--data-path=${directory}`, ...names.map((name, i) => `--${name}=${addresses[i]}`), ...flags],
-    });
+    return ProgramProcess.start({ command: "nsqd", flags });
   }
 
-  /** kill -9, and a start on the same data and ports. */
+  /** kill -9 of nsqd, and a start on the same data and ports. */
   async restart(): Promise<void> {
-    await this.#process.kill();
-    this.#process = await TestBroker.#spawn(
-      this.#directory,
-      [this.tcp, this.http, this.#lookupdTcp, this.lookupd],
-      [],
-    );
+    await this.#nsqd.kill();
+    this.#nsqd = await TestBroker.#startNsqd(this.#directory, this.#lookupd, this.tcp, this.http);
   }
 
   async #post(path: string, body?: string): Promise<void> {
@@ -125,7 +127,8 @@ export class TestBroker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#process.kill();
+    await this.#nsqd.kill();
+    await this.#lookupd.kill();
     await Deno.remove(this.#directory, { recursive: true });
   }
 }

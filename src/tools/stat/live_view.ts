@@ -93,7 +93,7 @@ export function sortRows(rows: readonly ChannelRow[], sort: SortColumn): Channel
 /** A number in at most six characters: 12345, 12.3M. */
 export function short(value: number): string {
   if (Math.abs(value) < 100_000) return String(value);
-  for (const [unit, size] of [["k", 1e3], ["M", 1e6], ["G", 1e9]] as const) {
+  for (const [unit, size] of [["k", 1e3], ["M", 1e6], ["G", 1e9], ["T", 1e12], ["P", 1e15]] as const) {
     const scaled = value / size;
     if (Math.abs(scaled) < 999.5) return `${scaled.toFixed(Math.abs(scaled) < 99.95 ? 1 : 0)}${unit}`;
   }
