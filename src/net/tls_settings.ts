@@ -1,21 +1,24 @@
 /** Turns the `tls-*` options into what TLS servers are made from. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
+import { type Clock, systemClock } from "../clock/clock.ts";
 import { StartupError } from "../log/startup_error.ts";
+import { ClientVerifier } from "./client_certificates.ts";
 
-/** What `node:tls` and `node:https` servers want. */
+const MIN_RSA_BITS = 2048;
+const CURVES: readonly string[] = ["prime256v1", "secp384r1", "secp521r1"];
+
+/** What `node:tls` servers want. */
 export interface TlsServerOptions {
-  /** PEM; the certificate of this node comes first. */
+  /** PEM; the certificate of this node comes first, then those between it and its root. */
   readonly cert: string;
   /** PEM. */
   readonly key: string;
-  /** Roots for the certificates of clients, PEM. */
-  readonly ca?: string | string[];
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
   /** Clients are asked for a certificate. */
   readonly requestCert: boolean;
-  /** A client is refused during the handshake when its certificate is missing or not by one of `ca`. */
-  readonly rejectUnauthorized: boolean;
+  /** The handshake does not judge certificates: see `clientRefusal()`. */
+  readonly rejectUnauthorized: false;
 }
 
 /** The options that say how connections are to be encrypted; `options/tables/upgrade_options.ts` says what each means. */
@@ -33,16 +36,21 @@ export interface TlsSettings {
   readonly server: TlsServerOptions;
   /** Who must use it: nobody, clients but not plain HTTP, or everybody. */
   readonly required: "no" | "tcp-https" | "yes";
-  /**
-   * A client must show some certificate, whoever signed it. The handshake does not see to that: the
-   * socket is to be destroyed after it unless `showsCertificate()`.
-   */
-  readonly anyCertificateRequired: boolean;
+  /** The certificate that a client must show: none, any at all, or one of a root among `clientRoots`. */
+  readonly clientCertificate: "none" | "any" | "verified";
+  /** PEM; empty unless certificates are verified. */
+  readonly clientRoots: readonly string[];
 }
 
 /** What a socket of `node:tls` knows of its peer. */
 export interface TlsPeer {
-  getPeerCertificate(): unknown;
+  getPeerCertificate(isDetailed: true): unknown;
+}
+
+/** A certificate as `node:tls` shows it: DER, and the one that came next, or itself. */
+interface PeerCertificate {
+  readonly raw?: Uint8Array;
+  readonly issuerCertificate?: PeerCertificate;
 }
 
 /**
@@ -61,7 +69,7 @@ export function loadTlsSettings(options: TlsOptions): TlsSettings | null {
     return {
       server: serverOptions(options),
       required,
-      anyCertificateRequired: policyOf(options) === "require",
+      ...clientPolicy(options),
     };
   } catch (cause) {
     throw new StartupError(`failed to build TLS config - ${(cause as Error).message}`, { cause });
@@ -82,10 +90,42 @@ export function loadRootCertificates(options: TlsOptions): string | null {
   }
 }
 
-/** Lets clients with a certificate through where the handshake alone does not check that. */
-export function showsCertificate(peer: TlsPeer): boolean {
-  const certificate = peer.getPeerCertificate();
-  return typeof certificate === "object" && certificate !== null && Object.keys(certificate).length > 0;
+/**
+ * Why the client of a socket may not stay, in the words of Go's TLS; null when it may. To be asked once the handshake
+ * is done, which shows that the client has the key of its certificate, and no more.
+ */
+export function clientRefusal(
+  peer: TlsPeer,
+  settings: TlsSettings,
+  clock: Clock = systemClock,
+): Error | null {
+  if (settings.clientCertificate === "none") return null;
+  const chain = certificatesOf(peer);
+  if (chain.length === 0) return new Error("tls: client didn't provide a certificate");
+  if (settings.clientCertificate === "any") return null;
+  const reason = verifierOf(settings.clientRoots).refusal(chain, clock.nowMs());
+  return reason === null ? null : new Error(`tls: failed to verify certificate: ${reason}`);
+}
+
+/** DER, the client's own first. */
+function certificatesOf(peer: TlsPeer): Uint8Array[] {
+  const chain: Uint8Array[] = [], seen = new Set<PeerCertificate>();
+  let next = peer.getPeerCertificate(true) as PeerCertificate | null | undefined;
+  while (next?.raw !== undefined && !seen.has(next)) {
+    seen.add(next);
+    chain.push(next.raw);
+    next = next.issuerCertificate;
+  }
+  return chain;
+}
+
+const VERIFIERS = new WeakMap<readonly string[], ClientVerifier>();
+
+/** One for each list: reading all roots of a system takes milliseconds. */
+function verifierOf(roots: readonly string[]): ClientVerifier {
+  let verifier = VERIFIERS.get(roots);
+  if (verifier === undefined) VERIFIERS.set(roots, verifier = new ClientVerifier(roots));
+  return verifier;
 }
 
 /** As in the original, any policy at all makes TLS a must: whoever checks certificates wants no plain clients. */
@@ -106,18 +146,28 @@ function serverOptions(options: TlsOptions): TlsServerOptions {
       `tls-cert and tls-key go together, but ${tlsCert === "" ? "tls-cert" : "tls-key"} is not set`,
     );
   }
-  const cert = readPem("certificate", tlsCert), key = readPem("key", tlsKey);
+  const certText = readPem("certificate", tlsCert), keyText = readPem("key", tlsKey);
+  // Both may stand in one file, in either order.
+  const cert = (certText.match(CERTIFICATES) ?? []).join("\n");
+  const key = PRIVATE_KEY.exec(keyText)?.[0] ?? "";
+  const minVersion = options.tlsMinVersion === "tls1.3" ? "TLSv1.3" : "TLSv1.2";
   checkPair(cert, tlsCert, key, tlsKey);
-  const roots = readRoots(options), policy = policyOf(options);
-  const isVerified = policy === "require-verify";
-  return {
-    cert,
-    key,
-    ...(isVerified ? { ca: roots ?? systemRoots() } : {}),
-    minVersion: options.tlsMinVersion === "tls1.3" ? "TLSv1.3" : "TLSv1.2",
-    requestCert: policy !== "",
-    rejectUnauthorized: isVerified,
-  };
+  return { cert, key, minVersion, requestCert: policyOf(options) !== "", rejectUnauthorized: false };
+}
+
+const CERTIFICATES = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+const PRIVATE_KEY = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----[\s\S]+?-----END \1PRIVATE KEY-----/;
+
+function clientPolicy(options: TlsOptions): Pick<TlsSettings, "clientCertificate" | "clientRoots"> {
+  const roots = readRoots(options);
+  switch (policyOf(options)) {
+    case "":
+      return { clientCertificate: "none", clientRoots: [] };
+    case "require":
+      return { clientCertificate: "any", clientRoots: [] };
+    case "require-verify":
+      return { clientCertificate: "verified", clientRoots: roots === null ? systemRoots() : [roots] };
+  }
 }
 
 /** The roots of the machine; of the runtime, where that is too old to know them. */
@@ -141,13 +191,37 @@ function checkPair(cert: string, certPath: string, key: string, keyPath: string)
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new Error(`the key in ${keyPath} does not belong to the certificate in ${certPath}`);
   }
+  checkStrength(cert, key, keyPath, privateKey.asymmetricKeyDetails);
+}
+
+/** What the runtime's TLS takes; it would refuse others at the first handshake only. */
+function checkStrength(
+  cert: string,
+  key: string,
+  keyPath: string,
+  details: { modulusLength?: number; namedCurve?: string } | undefined,
+): void {
+  const { modulusLength, namedCurve } = details ?? {};
+  if (modulusLength !== undefined && modulusLength < MIN_RSA_BITS) {
+    throw new Error(
+      `the key in ${keyPath} is too weak: RSA of ${modulusLength} bits, at least ${MIN_RSA_BITS} are needed`,
+    );
+  }
+  if (namedCurve !== undefined && !CURVES.includes(namedCurve)) {
+    throw new Error(`the key in ${keyPath} is on the curve ${namedCurve}; use one of ${CURVES.join(", ")}`);
+  }
+  try {
+    tls.createSecureContext({ cert, key });
+  } catch (cause) {
+    throw new Error(`the key in ${keyPath} cannot be used: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function readRoots(options: TlsOptions): string | null {
   const path = options.tlsRootCaFile;
   if (path === "") return null;
   const roots = readPem("root certificates", path);
-  const blocks = roots.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  const blocks: string[] = roots.match(CERTIFICATES) ?? [];
   try {
     for (const block of blocks) new X509Certificate(block);
   } catch (cause) {

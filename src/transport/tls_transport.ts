@@ -7,9 +7,9 @@
  * Tested in test/transport/transport_test.ts and test/wire/upgrade_test.ts.
  */
 import { createServer, type Server, type TLSSocket } from "node:tls";
-import { showsCertificate, type TlsSettings } from "../net/tls_settings.ts";
+import { clientRefusal, type TlsSettings } from "../net/tls_settings.ts";
 import { PulledStream } from "./pulled_stream.ts";
-import type { Transport } from "./transport.ts";
+import { type Transport, writeAll } from "./transport.ts";
 import { TransportDuplex } from "./transport_duplex.ts";
 
 /**
@@ -47,13 +47,16 @@ export class TlsHandshake {
     this.session = new Promise((resolve, reject) => {
       this.#fail = reject;
       this.#listen(server, (socket) => {
-        if (!settings.anyCertificateRequired || showsCertificate(socket)) {
-          resolve(describe(socket, this.#duplex, transport));
-          return;
-        }
-        socket.destroy();
-        reject(new Error("tls: client didn't provide a certificate"));
-      }, reject);
+        const refusal = clientRefusal(socket, settings);
+        if (refusal === null) return resolve(describe(socket, this.#duplex, transport));
+        // The client is told on the stream below why; TLS is only said to be over.
+        this.#duplex.keepsOpen = true;
+        socket.end(() => reject(refusal));
+      }, (cause) => {
+        const alert = alertFor(cause);
+        if (alert === null) reject(cause);
+        else writeAll(transport, alert).finally(() => reject(cause));
+      });
     });
     server.emit("connection", this.#duplex);
   }
@@ -77,6 +80,20 @@ export class TlsHandshake {
     this.#duplex.destroy();
     await this.#duplex.idle();
   }
+}
+
+const PROTOCOL_VERSION = 70, HANDSHAKE_FAILURE = 40;
+
+/**
+ * The alert with which a client is told that there is no version or cipher for both, which the runtime leaves out.
+ * Null for other failures: of those that come before there are keys, Go's TLS tells of none either.
+ *
+ * Layout: record type 21, version 3.1, length 2 | level 2 (fatal), what it is.
+ */
+function alertFor({ message }: Error): Uint8Array | null {
+  if (!message.startsWith("peer is incompatible")) return null;
+  const description = /Tls1\dNotOffered/.test(message) ? PROTOCOL_VERSION : HANDSHAKE_FAILURE;
+  return Uint8Array.of(21, 3, 1, 0, 2, 2, description);
 }
 
 function describe(socket: TLSSocket, duplex: TransportDuplex, below: Transport): TlsSession {

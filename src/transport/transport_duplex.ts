@@ -26,6 +26,8 @@ export class TransportDuplex extends Duplex {
   #reading: Promise<void> | null = null;
   #isWanted = false;
   isFull: () => boolean = () => false;
+  /** Its end is not that of the sending half: something else follows. */
+  keepsOpen = false;
 
   constructor(transport: Transport) {
     super();
@@ -110,6 +112,7 @@ export class TransportDuplex extends Duplex {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#transport.closeWrite().then(() => done(), done);
+    if (this.keepsOpen) done();
+    else this.#transport.closeWrite().then(() => done(), done);
   }
 }

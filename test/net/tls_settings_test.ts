@@ -42,7 +42,7 @@ Deno.test("loadTlsSettings() reads certificate and key", () => {
   assert.match(settings.server.key, /PRIVATE KEY-----/);
   assert.equal(settings.server.minVersion, "TLSv1.2");
   assert.equal(settings.server.requestCert, false);
-  assert.equal(settings.anyCertificateRequired, false);
+  assert.equal(settings.clientCertificate, "none");
   assert.equal(settings.required, "no");
 });
 
@@ -61,14 +61,40 @@ Deno.test("loadTlsSettings() follows tls-required, and takes any client policy f
 Deno.test("loadTlsSettings() asks for client certificates as the policy says", () => {
   const roots = `--tls-root-ca-file=${folder}ca.pem`;
   const any = load(cert, key, roots, "--tls-client-auth-policy=require")!;
-  assert.deepEqual([any.server.requestCert, any.server.rejectUnauthorized], [true, false]);
-  assert.equal(any.anyCertificateRequired, true);
+  assert.deepEqual([any.server.requestCert, any.clientCertificate, any.clientRoots], [true, "any", []]);
   const known = load(cert, key, roots, "--tls-client-auth-policy=require-verify")!;
-  assert.deepEqual([known.server.requestCert, known.server.rejectUnauthorized], [true, true]);
-  assert.equal(known.server.ca, Deno.readTextFileSync(`${folder}ca.pem`));
-  assert.equal(known.anyCertificateRequired, false);
+  assert.deepEqual([known.server.requestCert, known.clientCertificate], [true, "verified"]);
+  assert.deepEqual(known.clientRoots, [Deno.readTextFileSync(`${folder}ca.pem`)]);
   const unknown = load(cert, key, roots, "--tls-client-auth-policy=none")!;
-  assert.deepEqual([unknown.server.requestCert, unknown.server.rejectUnauthorized], [false, false]);
+  assert.deepEqual([unknown.server.requestCert, unknown.clientCertificate], [false, "none"]);
+});
+
+Deno.test("loadTlsSettings() takes certificate and key from one file, in either order", () => {
+  const directory = Deno.makeTempDirSync(), file = `${directory}/both.pem`;
+  try {
+    const [certificate, privateKey, root] = ["server", "server_key", "ca"].map((name) =>
+      Deno.readTextFileSync(`${folder}${name}.pem`)
+    );
+    for (const parts of [[certificate, root, privateKey], [privateKey, certificate, root]]) {
+      Deno.writeTextFileSync(file, `of a tool: a comment\n${parts.join("")}`);
+      const { server } = load(`--tls-cert=${file}`, `--tls-key=${file}`)!;
+      assert.equal(server.cert.match(/BEGIN CERTIFICATE/g)!.length, 2);
+      assert.doesNotMatch(server.cert, /PRIVATE/);
+      assert.equal(server.key.trim(), privateKey.trim());
+    }
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
+Deno.test("loadTlsSettings() says that a key is too weak, or on a curve that cannot be used", () => {
+  const table: [string, RegExp][] = [
+    ["weak", /the key in weak_key\.pem is too weak: RSA of 1024 bits, at least 2048 are needed$/],
+    ["koblitz", /the key in koblitz_key\.pem is on the curve secp256k1; use one of prime256v1, /],
+  ];
+  for (const [name, reason] of table) {
+    assert.match(failure(`--tls-cert=${folder}${name}.pem`, `--tls-key=${folder}${name}_key.pem`), reason);
+  }
 });
 
 Deno.test("loadTlsSettings() speaks TLS 1.2 where an older version is allowed", () => {

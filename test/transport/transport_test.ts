@@ -105,7 +105,8 @@ Deno.test("Upgrade.timedOut() ends a handshake that does not come, with its caus
   upgrade.start(none, { ...none, tlsV1: true, deflateLevel: 6 }, {
     server: { ...server, requestCert: false, rejectUnauthorized: false },
     required: "no",
-    anyCertificateRequired: false,
+    clientCertificate: "none",
+    clientRoots: [],
   });
   await begun.promise;
   assert.equal(limitMs, 5000);

@@ -86,7 +86,8 @@ Deno.test("a client that closes its sending side is answered over HTTPS too", as
       rejectUnauthorized: false,
     },
     required: "no",
-    anyCertificateRequired: false,
+    clientCertificate: "none",
+    clientRoots: [],
   } as const;
   const server = serveHttps("127.0.0.1:0", tls, createApp(ECHO, { logger }), logger);
   for (const size of SIZES) {
