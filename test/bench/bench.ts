@@ -3,7 +3,8 @@
  *
  *     deno task bench [flags]
  *
- *     --rows a,b       only these: names of rows or micro-benchmarks, or the groups `micro` and `end_to_end`
+ *     --rows a,b       only these: names of rows or micro-benchmarks, or the groups `micro`, `end_to_end` and
+ *                      `client`; default micro,end_to_end
  *     --levels a,b     durability levels of the broker processes; default memory,os,disk
  *     --seconds n      load of each row, default 2; a micro-benchmark takes a quarter of it
  *     --repeat n       passes over the rows, default 3; the tables show medians
@@ -15,10 +16,17 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { brokerBenchmarks } from "./broker_bench.ts";
+import { CLIENT_ROWS, type ClientResults, measureClients } from "./client/client_rows.ts";
 import { measureBroker, measureSink, type Results, ROWS } from "./end_to_end.ts";
 import { type Benchmark, measure, type Measurement } from "./measure.ts";
 import { protocolBenchmarks } from "./protocol_bench.ts";
-import { formatMeasurements, formatResults, medianResults } from "./report.ts";
+import {
+  formatClientResults,
+  formatMeasurements,
+  formatResults,
+  medianClientResults,
+  medianResults,
+} from "./report.ts";
 import type { Level } from "./server_process.ts";
 import { storageBenchmarks } from "./storage_bench.ts";
 
@@ -27,6 +35,7 @@ const MICRO: readonly Benchmark[] = [...protocolBenchmarks, ...storageBenchmarks
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   micro: MICRO.map((benchmark) => benchmark.name),
   end_to_end: ROWS,
+  client: CLIENT_ROWS,
 };
 
 interface Settings {
@@ -51,7 +60,7 @@ function readSettings(args: string[]): Settings {
       json: { type: "string" },
     },
   });
-  const known = [...Object.keys(GROUPS), ...GROUPS.micro, ...GROUPS.end_to_end];
+  const known = [...Object.keys(GROUPS), ...Object.values(GROUPS).flat()];
   const names = pick("--rows", values.rows, known);
   return {
     rows: new Set(names.flatMap((name) => GROUPS[name] ?? [name])),
@@ -102,12 +111,26 @@ async function runEndToEnd({ rows, levels, seconds, repeat }: Settings): Promise
   return Object.fromEntries(Object.entries(passes).map(([server, all]) => [server, medianResults(all)]));
 }
 
-function show(measurements: Measurement[], servers: Servers): void {
+async function runClients({ rows, seconds, repeat }: Settings): Promise<ClientResults> {
+  const isWanted = (row: string) => rows.has(row);
+  if (!CLIENT_ROWS.some(isWanted)) return {};
+  const passes: ClientResults[] = [];
+  for (let pass = 1; pass <= repeat; pass++) {
+    console.error(`clients, pass ${pass} of ${repeat} ...`);
+    passes.push(await measureClients(isWanted, seconds));
+  }
+  return medianClientResults(passes);
+}
+
+function show(measurements: Measurement[], servers: Servers, clients: ClientResults): void {
   if (measurements.length > 0) console.log(formatMeasurements(measurements));
   for (const [server, results] of Object.entries(servers)) {
     if (Object.keys(results).length === 0) continue;
     const title = server === "sink" ? "Sink" : `Broker, --durability=${server}`;
     console.log(`\n${title}\n\n${formatResults(results, server === "sink" ? {} : servers.sink)}`);
+  }
+  if (Object.keys(clients).length > 0) {
+    console.log(`\nClients, --durability=os\n\n${formatClientResults(clients)}`);
   }
 }
 
@@ -132,9 +155,13 @@ async function run(args: string[]): Promise<void> {
   console.log(Object.entries(machine).map(([name, value]) => `${name}: ${value}`).join("\n") + "\n");
   const micro = await runMicro(settings);
   const endToEnd = await runEndToEnd(settings);
-  show(micro, endToEnd);
+  const clients = await runClients(settings);
+  show(micro, endToEnd, clients);
   if (settings.jsonPath !== undefined) {
-    await Deno.writeTextFile(settings.jsonPath, JSON.stringify({ machine, micro, endToEnd }, null, 2) + "\n");
+    await Deno.writeTextFile(
+      settings.jsonPath,
+      JSON.stringify({ machine, micro, endToEnd, clients }, null, 2) + "\n",
+    );
   }
   checkNothingLost(endToEnd);
 }

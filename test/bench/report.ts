@@ -1,4 +1,5 @@
 /** Medians of repeated measurements, and the tables that show them. */
+import { CLIENT_ROWS, type ClientResults } from "./client/client_rows.ts";
 import { type Metrics, type Results, ROWS, SINK_ROWS } from "./end_to_end.ts";
 import type { Measurement } from "./measure.ts";
 
@@ -52,6 +53,32 @@ export function medianResults(passes: readonly Results[]): Results {
 function median(sorted: readonly number[]): number {
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** The median of each number. */
+export function medianClientResults(passes: readonly ClientResults[]): ClientResults {
+  const medians: ClientResults = {};
+  for (const row of Object.keys(passes[0] ?? {})) {
+    medians[row] = {};
+    for (const client of Object.keys(passes[0][row])) {
+      const middle = (name: "rate" | "cpuUs") =>
+        median(passes.map((pass) => pass[row][client][name]).sort((a, b) => a - b));
+      medians[row][client] = { rate: middle("rate"), cpuUs: middle("cpuUs") };
+    }
+  }
+  return medians;
+}
+
+/** A table of our client beside the official one, as Markdown. */
+export function formatClientResults(results: ClientResults): string {
+  const rows = CLIENT_ROWS.filter((row) => results[row] !== undefined).map((row) => {
+    const { "this client": ours, nsqjs: theirs } = results[row];
+    const besides = theirs === undefined
+      ? ["", "", ""]
+      : [whole(theirs.rate), theirs.cpuUs.toFixed(2), (ours.rate / theirs.rate).toFixed(1)];
+    return [row, whole(ours.rate), ours.cpuUs.toFixed(2), ...besides, ""];
+  });
+  return table(["", "messages/s", "CPU µs", "nsqjs messages/s", "nsqjs CPU µs", "× nsqjs", ""], rows);
 }
 
 /** A table of the rows of one server, as Markdown. */
