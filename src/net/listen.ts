@@ -4,7 +4,6 @@
  * An address for every interface, as in `:4150`, `0.0.0.0:4150` or `[::]:4150`, takes both IPv6 and IPv4, on one
  * socket; IPv4 alone where the machine has no IPv6.
  */
-import type { Server } from "node:net";
 import { StartupError } from "../log/startup_error.ts";
 import { type Address, formatAddress, parseAddress } from "./address.ts";
 
@@ -82,40 +81,6 @@ interface BindFailure extends Error {
 /** Whether trying IPv4 alone would be no better, or would hide what is wrong. */
 function isFinal({ code }: BindFailure): boolean {
   return code === "EADDRINUSE" || code === "EACCES";
-}
-
-/**
- * Has a server of `node:net` listen at `address`, which is `host:port`.
- *
- * @throws {StartupError} when it cannot be bound, or is no `host:port`
- */
-export async function listenNode(server: Server, address: string): Promise<void> {
-  const parsed = parseAddress(address);
-  if (parsed.kind === "unix") {
-    throw new StartupError(
-      `listen (${address}) failed - listen tcp: address ${address}: missing port in address`,
-    );
-  }
-  const [first, second] = hostsOf(parsed.hostname);
-  try {
-    await bind(server, first, parsed.port).catch((cause: BindFailure) => {
-      if (second === undefined || isFinal(cause)) throw cause;
-      return bind(server, second, parsed.port);
-    });
-  } catch (cause) {
-    const reason = bindError(address, parsed, cause as BindFailure);
-    throw new StartupError(`listen (${address}) failed - ${reason}`, { cause });
-  }
-}
-
-function bind(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port, backlog: LISTEN_BACKLOG }, () => {
-      server.removeListener("error", reject);
-      resolve();
-    });
-  });
 }
 
 /**

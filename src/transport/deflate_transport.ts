@@ -32,6 +32,8 @@ export class DeflateTransport implements Transport {
     this.#below = below;
     const options = { level, flush: constants.Z_SYNC_FLUSH, readableHighWaterMark: OUTPUT_MARK_BYTES };
     this.#deflate = createDeflateRaw(options);
+    // Whoever writes hears of it; without a listener it would end the process.
+    this.#deflate.on("error", () => {});
     this.#feed();
   }
 

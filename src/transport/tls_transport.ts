@@ -49,13 +49,15 @@ export class TlsHandshake {
       this.#listen(server, (socket) => {
         const refusal = clientRefusal(socket, settings);
         if (refusal === null) return resolve(describe(socket, this.#duplex, transport));
-        // The client is told on the stream below why; TLS is only said to be over.
+        // The client is told on the stream below why; TLS is only said to be over, unless the client left meanwhile.
         this.#duplex.keepsOpen = true;
+        socket.on("error", () => reject(refusal));
+        socket.once("close", () => reject(refusal));
         socket.end(() => reject(refusal));
       }, (cause) => {
         const alert = alertFor(cause);
         if (alert === null) reject(cause);
-        else writeAll(transport, alert).finally(() => reject(cause));
+        else writeAll(transport, alert).then(() => reject(cause), () => reject(cause));
       });
     });
     server.emit("connection", this.#duplex);
