@@ -186,9 +186,16 @@ function Header({ view, page, isLive }: { view: View; page: Page; isLive: boolea
         <kbd aria-hidden="true">/</kbd>
       </form>
       {page.hasCharts && <RangeChoice view={view} />}
-      <span class="live" id="live" data-state={isLive ? "waiting" : "off"} role="status">
+      <button
+        type="button"
+        class="live"
+        id="live"
+        data-state={isLive ? "waiting" : "off"}
+        title="Pause or resume live figures"
+        disabled
+      >
         {isLive ? "live" : "not live"}
-      </span>
+      </button>
       <Display view={view} />
       {view.user.name !== "" && (
         <span class="user" title={`Role: ${view.user.role}`}>

@@ -97,7 +97,7 @@ function optionsOf(chart) {
     },
     axes: [{
       ...axis,
-      size: 20,
+      size: 24,
       gap: 2,
       values: (_, ticks) => ticks.map((tick) => axisTime(tick, spanSeconds)),
     }, {
@@ -144,7 +144,9 @@ function drawMarks(plot) {
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    ctx.fillText(kind, x + 3 * devicePixelRatio, bbox.top + 9 * devicePixelRatio);
+    const isAtEdge = x > bbox.left + bbox.width - 70 * devicePixelRatio;
+    ctx.textAlign = isAtEdge ? "right" : "left";
+    ctx.fillText(kind, x + (isAtEdge ? -3 : 3) * devicePixelRatio, bbox.top + 9 * devicePixelRatio);
   }
   ctx.restore();
 }

@@ -22,6 +22,8 @@ let structure = main?.dataset.structure ?? "";
 
 export function startLive() {
   if (refreshSeconds === 0) return;
+  indicator.disabled = false;
+  indicator.addEventListener("click", toggleLive);
   open();
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) close();

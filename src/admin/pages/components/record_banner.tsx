@@ -36,14 +36,14 @@ export function RecordBanner({ view, record }: { view: View; record: ActionRecor
       id="done"
       aria-label="Result of the action"
     >
-      <p>
+      <div class="row">
         <Icon name={record.isOk ? "check" : "alert"} />
         <b>{recordTitle(record)}</b>
         <span>{outcome(record.results.length, failed.length)}</span>
         <Moment ms={record.atMs} />
         <UndoButton view={view} record={record} />
         <a href={href(view, `/activity/${encodeURIComponent(record.id)}`)}>Details</a>
-      </p>
+      </div>
       {failed.map(({ target, kind, error }) => (
         <p class="reason">
           {kind} {target}: {error}

@@ -29,7 +29,7 @@ export function actPage(view: View, action: Action, back: string, problem: strin
     main: (
       <section class="act" id="act">
         <h1>{title}</h1>
-        <p>{preview.text}.</p>
+        <p>{preview.text.replace(/\.?$/, ".")}</p>
         <p class="nodes">
           {preview.nodes.length === 0
             ? "No nsqd has it."
@@ -72,7 +72,9 @@ function ConfirmForm(
       <input type="hidden" name="back" value={back} />
       {preview.nameToType !== "" && (
         <label>
-          Type <b>{preview.nameToType}</b> to go on
+          <span>
+            Type <b>{preview.nameToType}</b> to go on
+          </span>
           <input
             type="text"
             name="confirm"
