@@ -14,6 +14,7 @@ export class FakeNode implements AsyncDisposable {
   readonly bodies: string[] = [];
   readonly answers: Record<string, Answer>;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #ending = Promise.withResolvers<void>();
 
   constructor(answers: Record<string, Answer>) {
     this.answers = answers;
@@ -43,10 +44,16 @@ export class FakeNode implements AsyncDisposable {
     const key = request.method === "GET" ? pathname : `${request.method} ${pathname}`;
     const answer = this.answers[key];
     if (answer === undefined) return Response.json({ message: "NOT_FOUND" }, { status: 404 });
-    return typeof answer === "function" ? await answer(request) : Response.json(answer);
+    if (typeof answer !== "function") return Response.json(answer);
+    return await Promise.race([
+      answer(request),
+      this.#ending.promise.then(() => new Response(null, { status: 503 })),
+    ]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Also those that wait for an answer are let go.
+    this.#ending.resolve();
     await this.#server.shutdown();
   }
 }

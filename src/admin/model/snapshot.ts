@@ -3,7 +3,7 @@
  *
  * All figures are numbers of what the nodes said at their last answer; a node that fails keeps its figures and says
  * since when they are old. Rates come from the last two answers. `null` stands for what a node does not tell.
- * Tested in test/admin/poller/snapshot_builder_test.ts.
+ * Tested in test/admin/poller/poller_test.ts.
  */
 
 /** The cluster at one moment. */

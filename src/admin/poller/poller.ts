@@ -31,6 +31,8 @@ const INTERVAL_MS = 1000;
 const LOOKING_MS = 5000;
 /** A snapshot is made after so long at the latest, without those that have not answered by then. */
 const PATIENCE_MS = 700;
+/** At the first poll it is waited so long for who lists the nodes. */
+const DISCOVERY_PATIENCE_MS = 400;
 /** A node that nobody lists any more is shown for so long. */
 const REMEMBER_MS = 15 * 60_000;
 /** A snapshot that is older is not shown to somebody who comes anew. */
@@ -175,11 +177,15 @@ export class Poller {
   async #pollOnce(): Promise<void> {
     this.#startedAtMs = this.#clock.monotonicMs();
     const isFirst = this.snapshot.atMs === 0;
-    const patience = pause(PATIENCE_MS);
     const discovered = this.#discovery.ask();
     // Known nodes need not wait for those who list them.
-    if (this.#probes.size === 0 || isFirst) await Promise.race([discovered, patience.promise]);
+    if (this.#probes.size === 0 || isFirst) {
+      const first = pause(DISCOVERY_PATIENCE_MS);
+      await Promise.race([discovered, first.promise]);
+      first.cancel();
+    }
     this.#updateProbes();
+    const patience = pause(PATIENCE_MS);
     const wish = this.#clientWish();
     const asked = [...this.#probes.values()].map((probe) => probe.ask(wish));
     await Promise.race([Promise.all([discovered, ...asked]), patience.promise]);

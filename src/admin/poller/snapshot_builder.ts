@@ -1,4 +1,4 @@
-/** Puts what all nodes and lookupds last said together into one snapshot. */
+/** Puts what all nodes and lookupds last said together into one snapshot. Tested in test/admin/poller/poller_test.ts. */
 import type { Producer } from "../../cluster/node_answers.ts";
 import { compareNames } from "../../cluster/cluster.ts";
 import { compareVersions } from "../../cluster/versions.ts";
