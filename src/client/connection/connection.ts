@@ -37,6 +37,7 @@ const MIN_HANDSHAKE_MS = 5_000;
 const END_MS = 1_000;
 /** Above this a connection is congested: what else is to be sent had better wait where it can be taken back. */
 const CONGESTED_BYTES = 4 << 20;
+const MAX_PIECE_BYTES = 256 << 10;
 const HEARTBEAT = new TextEncoder().encode("_heartbeat_");
 const decoder = new TextDecoder();
 
@@ -53,7 +54,11 @@ export class Connection {
   #isOver = false;
   #isEnding = false;
   #hasExpectedEnd = false;
-  #unwrittenBytes = 0;
+  /** What is being written, and how much of it is on its way. */
+  #sending: Uint8Array<ArrayBuffer> | null = null;
+  #sentBytes = 0;
+  #pieceBytes = 0;
+  #handedBytes = 0;
   #wasCongested = false;
   #lastReadMs = performance.now();
   #lastWrittenMs = 0;
@@ -117,7 +122,9 @@ export class Connection {
 
   /** Whether so much waits to be sent that more had better wait elsewhere. */
   get isCongested(): boolean {
-    return this.#unwrittenBytes + this.writer.length > CONGESTED_BYTES;
+    const isCongested = this.#waitingBytes > CONGESTED_BYTES;
+    if (isCongested) this.#wasCongested = true;
+    return isCongested;
   }
 
   /** Whether nothing can be sent any more. */
@@ -135,25 +142,55 @@ export class Connection {
     });
   }
 
-  /** Sends what was written. */
+  /** Sends what was written; while a write is under way, what follows it waits and leaves together. */
   flush(): void {
-    if (this.#isOver || this.writer.length === 0) return;
-    const bytes = this.writer.take();
-    if (this.#unwrittenBytes === 0) {
+    if (this.#isOver || this.#isWriting || this.writer.length === 0) return;
+    this.#sending = this.writer.take();
+    this.#sentBytes = 0;
+    this.#lastWrittenMs = performance.now();
+    this.#armSooner(this.#options.writeTimeoutMs);
+    this.#writePiece(this.#sending);
+  }
+
+  get #isWriting(): boolean {
+    return this.#sending !== null;
+  }
+
+  /** Pieces are small enough for each to be written in time, even where the way is slow. */
+  #writePiece(sending: Uint8Array<ArrayBuffer>): void {
+    const end = Math.min(this.#sentBytes + MAX_PIECE_BYTES, sending.length);
+    const isWhole = this.#sentBytes === 0 && end === sending.length;
+    this.#pieceBytes = end - this.#sentBytes;
+    this.#handedBytes += this.#pieceBytes;
+    this.#stream.write(isWhole ? sending : sending.subarray(this.#sentBytes, end), () => {
+      this.#sentBytes = end;
+      this.#pieceBytes = 0;
       this.#lastWrittenMs = performance.now();
-      this.#armSooner(this.#options.writeTimeoutMs);
-    }
-    this.#unwrittenBytes += bytes.length;
-    if (this.#unwrittenBytes > CONGESTED_BYTES) this.#wasCongested = true;
-    this.#stream.write(bytes, () => {
-      this.#unwrittenBytes -= bytes.length;
-      this.#lastWrittenMs = performance.now();
-      this.writer.recycle(bytes);
-      if (this.#wasCongested && this.#unwrittenBytes <= CONGESTED_BYTES / 2) {
+      if (this.#isOver) return;
+      if (end < sending.length) return this.#writePiece(sending);
+      this.#sending = null;
+      this.writer.recycle(sending);
+      if (this.writer.length > 0) this.flush();
+      else if (this.#isEnding) this.#stream.end();
+      if (this.#wasCongested && this.#waitingBytes <= CONGESTED_BYTES / 2) {
         this.#wasCongested = false;
         this.#listener?.onDrain();
       }
     });
+  }
+
+  /** Bytes that were given to the stream so far: they may have reached the node. */
+  get handedBytes(): number {
+    return this.#handedBytes;
+  }
+
+  /** Bytes of all commands so far, those that wait included. */
+  get queuedBytes(): number {
+    return this.#handedBytes + this.#waitingBytes - this.#pieceBytes;
+  }
+
+  get #waitingBytes(): number {
+    return this.writer.length + (this.#sending === null ? 0 : this.#sending.length - this.#sentBytes);
   }
 
   /** Sends what waits and ends the connection; `onClosed` follows when the node has ended it too. */
@@ -161,7 +198,7 @@ export class Connection {
     if (this.#isOver || this.#isEnding) return;
     this.flush();
     this.#isEnding = true;
-    this.#stream.end();
+    if (!this.#isWriting) this.#stream.end();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#close(null), END_MS);
   }
@@ -231,13 +268,13 @@ export class Connection {
     if (!this.#isOver) listener.onRunEnd();
   }
 
+  #timerDueMs = 0;
+
   #arm(inMs: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#look(), inMs);
     this.#timerDueMs = performance.now() + inMs;
   }
-
-  #timerDueMs = 0;
 
   /** Arms the timer unless it is due before. */
   #armSooner(inMs: number): void {
@@ -251,7 +288,7 @@ export class Connection {
     // A loop that was held up has not read what came meanwhile: it gets one turn to do so.
     const isHeldUp = now > this.#timerDueMs + writeTimeoutMs / 4;
     const readDueMs = this.#lastReadMs + readTimeoutMs;
-    const writeDueMs = this.#unwrittenBytes > 0 ? this.#lastWrittenMs + writeTimeoutMs : Infinity;
+    const writeDueMs = this.#isWriting ? this.#lastWrittenMs + writeTimeoutMs : Infinity;
     if (isHeldUp) this.#arm(writeTimeoutMs / 4);
     else if (now >= readDueMs) {
       this.#close(this.#timeout("ERR_NSQ_READ_TIMEOUT", `sent nothing for ${readTimeoutMs} ms`));

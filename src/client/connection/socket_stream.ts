@@ -12,6 +12,8 @@ import type { ByteStream, Dial } from "./byte_stream.ts";
 
 /** What may wait to be read before the socket is told to wait. */
 const READ_MARK_BYTES = 1 << 20;
+/** A timer that is late by so much was held up. */
+const HELD_UP_MS = 50;
 /** A piece that fills less of its memory than this share is copied, so that a message does not pin all of it. */
 const MIN_FILL = 1 / 8;
 
@@ -41,9 +43,15 @@ export const dialTcp: Dial = (address, { timeoutMs, localAddress, signal }) => {
     const onError = (cause: Error) => settle(connectError(address, cause));
     const onAbort = () =>
       settle(new ConnectionError("ERR_NSQ_CONNECT", address, `connecting to ${address} was given up`));
-    const timer = setTimeout(() => {
+    const giveUp = () => {
       const message = `dial tcp ${address}: no connection within ${timeoutMs} ms`;
       settle(new ConnectionError("ERR_NSQ_CONNECT_TIMEOUT", address, message));
+    };
+    const dueMs = performance.now() + timeoutMs;
+    let timer = setTimeout(() => {
+      // A loop that was held up has not seen yet what came meanwhile.
+      if (performance.now() < dueMs + HELD_UP_MS) giveUp();
+      else timer = setTimeout(giveUp, HELD_UP_MS);
     }, timeoutMs);
     signal.addEventListener("abort", onAbort);
     socket.once("connect", onConnect);

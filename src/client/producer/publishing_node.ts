@@ -36,6 +36,8 @@ export class PublishingNode implements ConnectionListener {
   readonly connection: Connection;
   readonly #host: PublishingHost;
   readonly #sent = new Fifo<Batch>();
+  /** Where the command of each begins among all bytes of the connection. */
+  readonly #starts = new Fifo<number>();
   #refusal: ServerError | null = null;
 
   constructor(link: Link, connection: Connection, host: PublishingHost) {
@@ -60,6 +62,7 @@ export class PublishingNode implements ConnectionListener {
   }
 
   send(batch: Batch): void {
+    this.#starts.push(this.connection.queuedBytes);
     writeBatch(this.connection.writer, batch);
     this.#sent.push(batch);
   }
@@ -71,6 +74,7 @@ export class PublishingNode implements ConnectionListener {
   onResponse(text: string): void {
     if (text !== "OK") return;
     const batch = this.#sent.shift();
+    this.#starts.shift();
     if (batch === undefined) return;
     for (const publish of batch) publish.confirm();
   }
@@ -81,6 +85,7 @@ export class PublishingNode implements ConnectionListener {
     const refused = this.#sent.shift();
     // The node carries out nothing of what follows on this connection.
     const untouched = this.#sent.takeAll();
+    this.#starts.takeAll();
     if (refused !== undefined) this.#refuse(refused, untouched, error);
     this.#host.putBack(untouched);
   }
@@ -103,10 +108,13 @@ export class PublishingNode implements ConnectionListener {
   }
 
   onClosed(error: NsqError | null): void {
-    const open = this.#sent.takeAll();
-    if (open.length > 0) {
-      this.#host.onUnconfirmed(open, error ?? this.#refusal ?? closedUnderway(this.connection));
-    }
+    const open = this.#sent.takeAll(), starts = this.#starts.takeAll();
+    // Of a command that still waited in this process no byte can have reached the node.
+    const untouched = open.filter((_, i) => starts[i] >= this.connection.handedBytes);
+    const unconfirmed = open.slice(0, open.length - untouched.length);
+    const reason = error ?? this.#refusal ?? closedUnderway(this.connection);
+    if (unconfirmed.length > 0) this.#host.onUnconfirmed(unconfirmed, reason);
+    this.#host.putBack(untouched);
     this.#host.onClosed(this, error ?? this.#refusal);
   }
 }

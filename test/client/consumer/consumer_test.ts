@@ -423,3 +423,82 @@ Deno.test("A message tells its id, attempts, time, node and names", async () => 
   assert.equal(new TextDecoder().decode(message.value), "body");
   message.finish();
 });
+
+Deno.test("Each of 20 nodes is served by a consumer with one slot, whose handler never has more than one", async () => {
+  const nodes: FakeNode[] = [];
+  try {
+    for (let i = 0; i < 20; i++) nodes.push(await FakeNode.start(delivering([`of ${i}`]).settings));
+    await using consumer = new Consumer("orders", "mail", { nsqd: nodes.map(({ address }) => address) });
+    const served = new Set<string>();
+    let most = 0;
+    await new Promise<void>((resolve) =>
+      consumer.run((message) => {
+        most = Math.max(most, consumer.stats().inFlight);
+        served.add(message.nodeAddress);
+        if (served.size === nodes.length) resolve();
+      })
+    );
+    assert.equal(most, 1);
+  } finally {
+    for (const node of nodes) await node[Symbol.asyncDispose]();
+  }
+});
+
+Deno.test("A late TOUCH and REQ fail that call only", async () => {
+  await using server = await startNsqd();
+  await using consumer = new Consumer("orders", "mail", {
+    nsqd: `127.0.0.1:${server.tcpPort}`,
+    maxInFlight: 3,
+    maxBackoffMs: 0,
+  });
+  const codes: string[] = [];
+  const both = new Promise<void>((resolve) =>
+    consumer.on("error", (error) => {
+      codes.push((error as { code?: string }).code!);
+      if (codes.length === 2) resolve();
+    })
+  );
+  const iterator = consumer[Symbol.asyncIterator]();
+  await server.http("POST", "/mpub?topic=orders", "a\nb");
+  const [first, second] = [(await iterator.next()).value!, (await iterator.next()).value!];
+  await server.http("POST", "/channel/empty?topic=orders&channel=mail");
+  assert.equal(first.touch(), true);
+  assert.equal(second.requeue(), true);
+  await both;
+  assert.deepEqual(codes.sort(), ["E_REQ_FAILED", "E_TOUCH_FAILED"]);
+  first.finish();
+});
+
+Deno.test("A consumer that the node refuses tries again, and gets in when there is room", async () => {
+  await using server = await startNsqd(["--max-channel-consumers=1"]);
+  const options = { nsqd: `127.0.0.1:${server.tcpPort}`, reconnectDelayMs: 5, lookupdPollIntervalMs: 50 };
+  const first = new Consumer("orders", "mail", options);
+  const isIn = new Promise<void>((resolve) => first.on("connected", () => resolve()));
+  first.run(() => {});
+  await isIn;
+  await using second = new Consumer("orders", "mail", options);
+  const refused = new Promise<Error>((resolve) => second.on("error", resolve));
+  const gotIn = new Promise<void>((resolve) => second.on("connected", () => resolve()));
+  second.run(() => {});
+  assert.match((await refused).message, /E_SUB_FAILED .*exceeds limit of 1/);
+  await first.close();
+  await gotIn;
+});
+
+Deno.test("A consumer gets its first message although it had none when it was made, from several takers at once", async () => {
+  await using server = await startNsqd();
+  await using consumer = new Consumer("orders", "mail", {
+    nsqd: `127.0.0.1:${server.tcpPort}`,
+    maxInFlight: 4,
+  });
+  const iterator = consumer[Symbol.asyncIterator](), reader = consumer.readable.getReader();
+  const taken = [iterator.next(), reader.read(), iterator.next()];
+  await consumer.ready();
+  await server.http("POST", "/mpub?topic=orders", "a\nb\nc");
+  const bodies: string[] = [];
+  for (const { value } of await Promise.all(taken)) {
+    bodies.push(value!.text());
+    value!.finish();
+  }
+  assert.deepEqual(bodies.sort(), ["a", "b", "c"]);
+});

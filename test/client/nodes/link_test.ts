@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Connection } from "../../../src/client/connection/connection.ts";
 import type { NsqError } from "../../../src/client/errors.ts";
+import { Consumer } from "../../../src/client/consumer/consumer.ts";
 import { Link } from "../../../src/client/nodes/link.ts";
 import { resolveConnecting } from "../../../src/client/options/options.ts";
 import { FakeNode } from "../support/fake_node.ts";
@@ -64,4 +65,34 @@ Deno.test("Link.stop() ends the attempt that is being made", async () => {
   link.stop();
   assert.equal((await attempt)?.code, "ERR_NSQ_CLOSED");
   assert.equal(link.isConnecting, false);
+});
+
+Deno.test("Links leave no descriptor behind, however often nodes refuse or end their connections", async () => {
+  if (Deno.build.os !== "linux") {
+    console.log("Skipped: open descriptors cannot be counted on this system");
+    return;
+  }
+  const openDescriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
+  await using ending = await FakeNode.start({
+    onCommand(client, { line }) {
+      if (line.startsWith("SUB")) client.socket.destroy();
+    },
+  });
+  const options = { reconnectDelayMs: 1, lookupdPollIntervalMs: 10 };
+  const refusing = new Consumer("orders", "mail", { nsqd: await unusedAddress(), ...options });
+  const losing = new Consumer("orders", "mail", { nsqd: ending.address, ...options });
+  const after = async (consumer: Consumer, count: number) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let events = 0;
+    const off = consumer.on("error", () => ++events === count && resolve());
+    consumer.run(() => {});
+    await promise;
+    off();
+  };
+  await Promise.all([after(refusing, 20), after(losing, 20)]);
+  const before = openDescriptors();
+  await Promise.all([after(refusing, 300), after(losing, 100)]);
+  // A connection may be open at each of the two moments, with both of its ends in this process.
+  assert.ok(Math.abs(openDescriptors() - before) <= 4, `${before} descriptors became ${openDescriptors()}`);
+  await Promise.all([refusing.close(), losing.close()]);
 });

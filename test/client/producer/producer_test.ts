@@ -3,7 +3,7 @@ import { json } from "../../../src/client/codec.ts";
 import { ClosedError, ConnectionError, OptionError, PublishError } from "../../../src/client/errors.ts";
 import { Producer } from "../../../src/client/producer/producer.ts";
 import { startNsqd } from "../../support/running_nsqd.ts";
-import { batched, FakeNode } from "../support/fake_node.ts";
+import { AGREEMENT, batched, FakeNode } from "../support/fake_node.ts";
 
 const OK_NODE = {
   onCommand(client: { respond(text: string): void }, { line }: { line: string }) {
@@ -260,4 +260,29 @@ Deno.test("Producer.close() before, during and after connecting ends", async () 
   await node.command(({ line }) => line === "IDENTIFY");
   await connecting.close();
   await failed;
+});
+
+Deno.test("Producer sends again what had not left when a connection was lost, and only that", async () => {
+  let isBlocked = true;
+  await using node = await FakeNode.start({
+    onCommand(client, { line, body }) {
+      if (line === "IDENTIFY" && isBlocked) {
+        client.respond(JSON.stringify(AGREEMENT));
+        client.socket.pause();
+        return true;
+      }
+      if (/^PUB /.test(line)) client.respond("OK");
+      return body === "never";
+    },
+  });
+  await using producer = new Producer({ nsqd: node.address, reconnectDelayMs: 5, writeTimeoutMs: 300 });
+  await producer.connect();
+  const large = failure(producer.publish("orders", new Uint8Array(24 << 20)));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  const small = producer.publish("orders", "waits behind it");
+  isBlocked = false;
+  assert.equal((await large).code, "ERR_NSQ_UNCONFIRMED");
+  await small;
+  const [, second] = node.clients;
+  assert.deepEqual(second.commands.map(({ line }) => line), ["IDENTIFY", "PUB orders"]);
 });
