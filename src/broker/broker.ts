@@ -55,7 +55,7 @@ const DEFAULT_LATENCY_WINDOW_MS = 600_000;
 /**
  * Messages that a turn moves for work that can wait: about 10 ms of it, for the clients that do not.
  */
-const WORK_PER_TURN = 10_000;
+const WORK_PER_TURN = 5_000;
 /** Invariants of one topic are checked no more often than this. */
 const CHECK_PAUSE_MS = 20;
 
@@ -337,6 +337,10 @@ export class Broker implements TopicHost {
 
   positionChanged(channel: Channel): void {
     this.#store.positionChanged(channel);
+  }
+
+  journalFull(channel: Channel): void {
+    this.#store.journalFull(channel);
   }
 
   channelCreated(channel: Channel): void {

@@ -31,6 +31,7 @@ export interface ChannelHost extends LogHost, TurnTime {
   /** Reads an evicted segment back, and wakes the channel. */
   load(segment: Segment, channel: Channel): void;
   positionChanged(channel: Channel): void;
+  journalFull(channel: Channel): void;
   channelEmptied(channel: Channel): void;
   /** A topic or channel was paused or unpaused. */
   pauseChanged(): void;
@@ -154,6 +155,10 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
     this.topic.host.positionChanged(this);
   }
 
+  journalFull(): void {
+    this.topic.host.journalFull(this);
+  }
+
   /** Does what a turn before left, and shares what waits out among the consumers. Called once at the end of a turn. */
   pump(nowMs: number): void {
     if (this.exiting) return;
@@ -195,8 +200,7 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
     if (this.tracked.has(seq)) return;
     if (segment.seqs !== null) this.claimSparse(segment);
     else if (this.position.restore(segment, index)) this.waitingCount--;
-    const state = atMs === null ? "requeued" : "deferred";
-    this.track(seq, segment, index, attempts, state, atMs ?? 0).saved = true;
+    this.restoreTracked(seq, segment, index, attempts, atMs);
   }
 
   // ---- life cycle ---------------------------------------------------------------------------

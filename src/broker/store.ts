@@ -40,6 +40,8 @@ export interface Store {
   channelDeleted(channel: Channel): void;
   channelEmptied(channel: Channel): void;
   positionChanged(channel: Channel): void;
+  /** The channel has many messages to tell of: they are to go out with the next group. */
+  journalFull(channel: Channel): void;
   /** Paused or unpaused: kept at once. */
   pauseChanged(): void;
 }

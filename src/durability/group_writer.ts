@@ -49,6 +49,7 @@ export class GroupWriter {
   write(topics: readonly Topic[]): boolean {
     const { staged } = this.#positions;
     this.#positions.noteClock();
+    this.#positions.stageMany();
     this.#log.appendState(staged);
     if (this.#durability !== "memory") {
       for (const topic of topics) if (!topic.exiting) this.#appendNew(topic);

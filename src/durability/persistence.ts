@@ -166,6 +166,10 @@ export class Persistence implements Store {
     this.#positions.changed(channel);
   }
 
+  journalFull(channel: Channel): void {
+    this.#positions.journalFull(channel);
+  }
+
   /** Writes all changed positions as a group of its own. @throws when the disk refuses */
   flushPositions(): void {
     this.#positions.flush();

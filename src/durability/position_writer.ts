@@ -7,10 +7,11 @@
 import type { SteadyTime } from "../clock/steady_time.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Channel, ChannelTopic } from "../broker/channel.ts";
+import { FULL_JOURNAL } from "../broker/channel/journal.ts";
 import type { Topic } from "../broker/topic.ts";
 import type { CommitLog } from "../storage/commit_log.ts";
 import { StateWriter } from "../storage/state_records.ts";
-import { snapshotWritten, writeChanges } from "./positions.ts";
+import { snapshotWritten, writeChanges, writeMessages } from "./positions.ts";
 import type { TrackedBases } from "./tracked_bases.ts";
 
 export class PositionWriter {
@@ -23,6 +24,8 @@ export class PositionWriter {
   readonly #bases: TrackedBases;
   readonly #steady: SteadyTime;
   readonly #dirtyChannels = new Set<Channel>();
+  /** Those that have so many messages to tell of that they do not wait for the next flush. */
+  readonly #fullChannels = new Set<Channel>();
   readonly #channelNumbers = new Map<Channel, number>();
   #nextChannelNumber = 1;
   #broker: Broker | null = null;
@@ -56,6 +59,30 @@ export class PositionWriter {
 
   changed(channel: Channel): void {
     this.#dirtyChannels.add(channel);
+  }
+
+  /** The channel has many messages to tell of: they go out with the next groups, a bounded number with each. */
+  journalFull(channel: Channel): void {
+    this.#fullChannels.add(channel);
+    this.#askForGroup();
+  }
+
+  /** Stages messages of the channels that have many to tell of. */
+  stageMany(): void {
+    for (const channel of this.#fullChannels) {
+      const number = this.#channelNumbers.get(channel), { journal } = channel;
+      if (number !== undefined && !channel.exiting) {
+        writeMessages(channel, number, this.staged, this.#steady, this.#bases, 2 * FULL_JOURNAL);
+        if (journal.size > FULL_JOURNAL) continue;
+      }
+      this.#fullChannels.delete(channel);
+    }
+    if (this.#fullChannels.size > 0) this.#askForGroup();
+  }
+
+  #askForGroup(): void {
+    this.#broker?.committer.requestCommit();
+    this.#broker?.beginTurn();
   }
 
   /** Writes all changed positions as a group of its own. @throws when the disk refuses */
@@ -156,7 +183,6 @@ export class PositionWriter {
   #hasStaged(areNamesGone: boolean): void {
     // A name that only nsqd.dat knows is created at the next start, so it must not outlive a deletion.
     this.onMetadataChange(areNamesGone);
-    this.#broker?.committer.requestCommit();
-    this.#broker?.beginTurn();
+    this.#askForGroup();
   }
 }

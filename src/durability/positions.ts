@@ -31,8 +31,29 @@ export function writeChanges(
   steady: SteadyTime,
   bases: ChangeListener,
 ): void {
+  const { journal } = channel;
+  writeMessages(channel, number, into, steady, bases);
+  for (const { from, to } of journal.doneAhead) {
+    into.add({ type: "done ahead", channel: number, from, to });
+  }
+  writePosition(channel, number, into);
+  journal.clear();
+}
+
+/**
+ * Adds which tracked messages changed or ended, and takes note that it is told: the oldest `limit` of each. That is true
+ * also with a position that was told before; a position that passed them may be told only after them.
+ */
+export function writeMessages(
+  channel: Channel,
+  number: number,
+  into: StateWriter,
+  steady: SteadyTime,
+  bases: ChangeListener,
+  limit = Infinity,
+): void {
   const { journal } = channel, list = new TrackedList();
-  for (const message of journal.tracked) {
+  for (const message of journal.tracked.splice(0, limit)) {
     // One that ended meanwhile was never told, so neither is its end.
     if (!message.unsaved) continue;
     message.unsaved = false;
@@ -41,15 +62,10 @@ export function writeChanges(
     list.add(message.seq, message.attempts, trackedDueMs(message, steady));
   }
   if (list.count > 0) into.add({ type: "tracked list", channel: number, list });
-  for (const seq of journal.ends) {
+  for (const seq of journal.ends.splice(0, limit)) {
     bases.changed(channel, seq);
     into.add({ type: "tracked finished", channel: number, seq });
   }
-  for (const { from, to } of journal.doneAhead) {
-    into.add({ type: "done ahead", channel: number, from, to });
-  }
-  writePosition(channel, number, into);
-  journal.clear();
 }
 
 /** Adds all there is to know of the channel but its tracked messages, for a snapshot. */

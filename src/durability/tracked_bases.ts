@@ -13,6 +13,7 @@ import type { CommitLog } from "../storage/commit_log.ts";
 import type { LogFile } from "../storage/log_file.ts";
 import type { BasePlace, StateWriter } from "../storage/state_records.ts";
 import { placeBytes } from "../storage/tracked_base.ts";
+import { SeqSet } from "../storage/seq_set.ts";
 import { TrackedList } from "../storage/tracked_list.ts";
 import { trackedDueMs } from "./positions.ts";
 
@@ -41,9 +42,9 @@ interface Entry {
   base: PlacedBase[];
   count: number;
   /** Sequence numbers of what was tracked, changed or finished since the base was begun. */
-  changed: Set<number>;
+  changed: SeqSet;
   /** The same for the base that is being written, null while none is. */
-  nextChanged: Set<number> | null;
+  nextChanged: SeqSet | null;
   /** True when compaction wants the files of the base empty. */
   mustMove: boolean;
 }
@@ -76,7 +77,7 @@ export class TrackedBases {
   }
 
   /** The channel has a base from before a restart. @param changed what later records told of */
-  restore(channel: Channel, base: PlacedBase[], changed: Set<number>): void {
+  restore(channel: Channel, base: PlacedBase[], changed: SeqSet): void {
     const count = base.reduce((sum, { place }) => sum + place.count, 0);
     this.#entries.set(channel, { base, count, changed, nextChanged: null, mustMove: false });
   }
@@ -147,9 +148,9 @@ export class TrackedBases {
 
   async #build(channel: Channel): Promise<void> {
     const entry = this.#entries.get(channel) ??
-      { base: [], count: 0, changed: new Set(), nextChanged: null, mustMove: false };
+      { base: [], count: 0, changed: new SeqSet(), nextChanged: null, mustMove: false };
     this.#entries.set(channel, entry);
-    const changed = entry.nextChanged = new Set<number>(), base: PlacedBase[] = [], list = new TrackedList();
+    const changed = entry.nextChanged = new SeqSet(), base: PlacedBase[] = [], list = new TrackedList();
     const isCurrent = () => this.#entries.get(channel) === entry && !this.#isStopped;
     try {
       // The map may change while this waits: its iterator goes on with what it has then.

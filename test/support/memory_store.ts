@@ -42,6 +42,7 @@ export class MemoryStore implements Store {
   readAhead(): void {}
   segmentSealed(): void {}
   positionChanged(): void {}
+  journalFull(): void {}
   topicCreated(topic: Topic): void {
     this.calls.push(`topic ${topic.name}`);
   }

@@ -76,7 +76,7 @@ export abstract class ChannelMessages {
     this.durable = durable;
     this.latency = latency;
     this.position = new LogPosition(log);
-    this.journal = new Journal(durable, () => this.positionChanged());
+    this.journal = new Journal(durable, () => this.positionChanged(), () => this.journalFull());
   }
 
   /** Has the end of this turn look whether something can be delivered. */
@@ -85,6 +85,8 @@ export abstract class ChannelMessages {
   abstract watchDue(): void;
   /** The log on disk is behind. */
   abstract positionChanged(): void;
+  /** It is behind by many messages. */
+  abstract journalFull(): void;
 
   /** Messages that wait for a consumer. */
   get depth(): number {
@@ -128,8 +130,22 @@ export abstract class ChannelMessages {
     atMs: number,
   ): TrackedMessage {
     const message = newTrackedMessage(seq, segment, index, attempts, state, atMs);
+    this.#addTracked(message);
+    this.journal.changed(message);
+    return message;
+  }
+
+  /** Tracks a message that the log on disk tells of, as `track` does. */
+  restoreTracked(seq: number, segment: Segment, index: number, attempts: number, atMs: number | null): void {
+    const state = atMs === null ? "requeued" : "deferred";
+    const message = newTrackedMessage(seq, segment, index, attempts, state, atMs ?? 0);
+    message.saved = true;
+    this.#addTracked(message);
+  }
+
+  #addTracked(message: TrackedMessage): void {
     this.tracked.add(message);
-    if (state === "deferred") {
+    if (message.state === "deferred") {
       this.deferredCount++;
       this.due.push(message);
       this.watchDue();
@@ -137,8 +153,6 @@ export abstract class ChannelMessages {
       this.redelivery.push(message);
       this.wake();
     }
-    this.journal.changed(message);
-    return message;
   }
 
   /** Tracks a message that is in flight since its first delivery. */

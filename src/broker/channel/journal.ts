@@ -7,9 +7,13 @@
  */
 import type { TrackedMessage } from "../tracked/tracked_message.ts";
 
+/** With so many messages to tell of the next group tells of them: none should have to tell of a million. */
+export const FULL_JOURNAL = 10_000;
+
 export class Journal {
   readonly #isDurable: boolean;
   readonly #onBehind: () => void;
+  readonly #onFull: () => void;
   /** True when something changed since the position was written. */
   isBehind = false;
   /** Tracked messages that changed; those with `unsaved` false again have ended meanwhile. */
@@ -22,10 +26,17 @@ export class Journal {
   /**
    * @param isDurable whether positions of the channel are kept on disk
    * @param onBehind called when the first change since the last `clear` comes
+   * @param onFull called when there are `FULL_JOURNAL` messages to tell of
    */
-  constructor(isDurable: boolean, onBehind: () => void) {
+  constructor(isDurable: boolean, onBehind: () => void, onFull: () => void) {
     this.#isDurable = isDurable;
     this.#onBehind = onBehind;
+    this.#onFull = onFull;
+  }
+
+  /** Messages to tell of. */
+  get size(): number {
+    return this.tracked.length + this.ends.length;
   }
 
   /** The cursor or the messages in flight changed. */
@@ -40,12 +51,14 @@ export class Journal {
     message.unsaved = true;
     this.tracked.push(message);
     this.moved();
+    if (this.size === FULL_JOURNAL) this.#onFull();
   }
 
   ended(message: TrackedMessage): void {
     if (message.saved && this.#isDurable) this.ends.push(message.seq);
     message.unsaved = false;
     this.moved();
+    if (this.size === FULL_JOURNAL) this.#onFull();
   }
 
   finishedAhead(from: number, to: number): void {

@@ -4,6 +4,7 @@
  * All messages come back as evicted segments; they are read when a consumer wants them, so the broker serves
  * before its backlog is in memory.
  */
+import { SeqSet } from "../../storage/seq_set.ts";
 import type { SteadyTime } from "../../clock/steady_time.ts";
 import type { Logger } from "../../log/logger.ts";
 import { isEphemeral } from "../../protocol/names.ts";
@@ -144,7 +145,7 @@ function restoreChannel(
   // So far the log told of all of it.
   snapshotWritten(channel);
   if (recovered.placedBase.length > 0) {
-    bases.restore(channel, recovered.placedBase, new Set([...tracked.keys(), ...finishedOfBase, ...gone]));
+    bases.restore(channel, recovered.placedBase, new SeqSet([...tracked.keys(), ...finishedOfBase, ...gone]));
   }
   for (const run of recovered.runs) {
     for (let seq = run.from; seq < run.from + run.count; seq++) {
