@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { previewOf } from "../../../src/admin/actions/preview.ts";
+import { capabilitiesOf } from "../../../src/admin/poller/capabilities.ts";
+import { NO_FIGURES } from "../../../src/admin/poller/reading.ts";
+import type { Action, User } from "../../../src/admin/model/action.ts";
+import type { Snapshot } from "../../../src/admin/model/snapshot.ts";
+
+const on = (node: string, depth: number, inFlight = 0) => ({
+  node,
+  isPaused: false,
+  figures: { ...NO_FIGURES, depth, inFlight },
+  latency: { count: 0, percentiles: [] },
+});
+const nodeOf = (id: string) => ({ id, capabilities: capabilitiesOf(new Set(), `nsqd on ${id}`) });
+const snapshot = {
+  nodes: [nodeOf("a:1"), nodeOf("b:1")],
+  topics: new Map([["orders", {
+    perNode: [on("a:1", 2, 9), on("b:1", 1)],
+    channels: new Map([["ch", { perNode: [on("a:1", 1_200, 4), on("b:1", 0)] }]]),
+  }]]),
+} as unknown as Snapshot;
+const ADMIN: User = { name: "ann", role: "admin", canViewBodies: true, source: "login" };
+const AT = "http://host:4171/adm";
+const preview = (action: Action, user = ADMIN) => previewOf(action, user, snapshot, AT);
+
+Deno.test("previewOf() counts what an action touches, where it is", () => {
+  const channel = { topic: "orders", channel: "ch" }, topic = { topic: "orders", channel: null };
+  const table: [action: Action, text: string, messageCount: number, nameToType: string][] = [
+    [
+      { kind: "empty", ...channel },
+      "Empties channel ch of orders: throws 1,204 messages away on 2 nodes.",
+      1_204,
+      "",
+    ],
+    [{ kind: "empty", ...topic }, "Empties topic orders: throws 3 messages away on 2 nodes.", 3, ""],
+    [
+      { kind: "pause", ...channel },
+      "Pauses channel ch of orders on 2 nodes: 1,200 messages and all that come will wait.",
+      1_200,
+      "",
+    ],
+    [{ kind: "unpause", ...topic }, "Lets topic orders go on on 2 nodes: 3 messages waiting.", 3, ""],
+    [
+      { kind: "delete", ...channel },
+      "Deletes channel ch of orders: throws 1,204 messages away on 2 nodes, and disconnects its consumers.",
+      1_204,
+      "ch",
+    ],
+    [
+      { kind: "delete", ...topic },
+      "Deletes topic orders with all its channels: throws 1,207 messages away on 2 nodes.",
+      1_207,
+      "orders",
+    ],
+    [
+      { kind: "tombstone", topic: "orders", node: "a:1" },
+      "Hides a:1 from those who look for orders, and deletes the topic there: throws 1,206 messages away.",
+      1_206,
+      "",
+    ],
+    [{ kind: "create", topic: "new", channel: "c" }, "Creates channel c of new.", 0, ""],
+    [
+      { kind: "publish", topic: "orders", bodies: [new Uint8Array(1)], deferMs: 0, node: null },
+      "Publishes 1 message to orders.",
+      1,
+      "",
+    ],
+  ];
+  for (const [action, text, messageCount, nameToType] of table) {
+    const given = preview(action);
+    assert.deepEqual([given.text, given.messageCount, given.nameToType], [text, messageCount, nameToType]);
+  }
+});
+
+Deno.test("previewOf() says why something cannot be undone, or not be done by this user", () => {
+  const empty: Action = { kind: "empty", topic: "orders", channel: "ch" };
+  assert.equal(preview(empty).whyNoUndo, "nsqd on a:1 has no way to bring emptied messages back");
+  assert.equal(preview({ ...empty, kind: "pause" }).whyNoUndo, "");
+  assert.equal(preview(empty).whyNot, "");
+  const operator: User = { ...ADMIN, name: "olga", role: "operator" };
+  assert.equal(preview(empty, operator).whyNot, "");
+  assert.equal(
+    preview({ ...empty, kind: "delete" }, operator).whyNot,
+    "This needs the role admin; olga has the role operator.",
+  );
+});
+
+Deno.test("previewOf() shows the command that does the same, safe for a shell", () => {
+  const publish = { topic: "orders", deferMs: 500, node: "a:1" };
+  const table: [action: Action, curl: string][] = [
+    [
+      { kind: "pause", topic: "orders", channel: "t#ephemeral" },
+      `curl 'http://host:4171/adm/api/topics/orders/t%23ephemeral' -d '{"action":"pause"}'`,
+    ],
+    [
+      { kind: "delete", topic: "orders", channel: null },
+      "curl -X DELETE 'http://host:4171/adm/api/topics/orders'",
+    ],
+    [
+      { kind: "create", topic: "a", channel: "b" },
+      `curl 'http://host:4171/adm/api/topics' -d '{"topic":"a","channel":"b"}'`,
+    ],
+    [
+      { kind: "tombstone", topic: "orders", node: "a:1" },
+      `curl -X DELETE 'http://host:4171/adm/api/nodes/a%3A1' -d '{"topic":"orders"}'`,
+    ],
+    [
+      { kind: "publish", bodies: [new TextEncoder().encode("it's")], ...publish },
+      `curl --data-binary 'it'\\''s' 'http://a:1/pub?topic=orders&defer=500'`,
+    ],
+  ];
+  for (const [action, curl] of table) assert.equal(preview(action).curl, curl);
+});
