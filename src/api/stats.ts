@@ -17,7 +17,7 @@ export interface TopicStats {
   channels: ChannelStats[];
   /** Messages that no channel has been given yet. */
   depth: number;
-  /** Of those, how many are on disk only. */
+  /** Of those, how many are beyond `--mem-queue-size`, which is what Go nsqd has on disk. */
   backend_depth: number;
   message_count: number;
   /** Of bodies. */
@@ -30,7 +30,7 @@ export interface ChannelStats {
   channel_name: string;
   /** Messages that wait for a consumer; neither those in flight nor deferred ones. */
   depth: number;
-  /** Of those, how many are on disk only. */
+  /** Of those, how many are beyond `--mem-queue-size`, which is what Go nsqd has on disk. */
   backend_depth: number;
   in_flight_count: number;
   deferred_count: number;

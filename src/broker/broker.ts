@@ -116,7 +116,8 @@ export class Broker implements TopicHost {
     this.#checksInvariants = options.checksInvariants ?? false;
     this.nodeId = options.nodeId;
     this.memQueueSize = options.memQueueSize;
-    this.latencyPercentiles = options.e2eProcessingLatencyPercentile ?? [];
+    // Shown from the highest to the lowest, however they were given.
+    this.latencyPercentiles = [...options.e2eProcessingLatencyPercentile ?? []].sort((a, b) => b - a);
     this.latencyWindowMs = this.latencyPercentiles.length === 0
       ? 0
       : options.e2eProcessingLatencyWindowTime ?? DEFAULT_LATENCY_WINDOW_MS;

@@ -21,6 +21,8 @@ import type { LogHost, TopicLog } from "./topic_log/topic_log.ts";
 
 /** What channels need of the broker around them. */
 export interface ChannelHost extends LogHost, TurnTime {
+  /** Messages an ephemeral channel keeps; of others, what is over it counts as their backend depth. */
+  readonly memQueueSize: number;
   readonly work: TurnWork;
   /** A number in [0, 1). */
   random(): number;

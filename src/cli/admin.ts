@@ -12,6 +12,7 @@ const program = {
   command: "nsq admin",
   summary: "shows topics, channels, consumers and nodes in a browser, and changes them",
   versionText: buildInfo("nsqadmin"),
+  isLenient: true,
 };
 
 /** Runs until the console ends, or does what `user` asks; resolves with the exit code. */

@@ -11,6 +11,7 @@ const program = {
   command: "nsq lookupd",
   summary: "knows which nsqd has which topics and channels",
   versionText: buildInfo("nsqlookupd"),
+  isLenient: true,
 };
 
 /** Runs until lookupd ends; resolves with the exit code. */

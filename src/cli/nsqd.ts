@@ -10,6 +10,7 @@ const program = {
   command: "nsq nsqd",
   summary: "receives, keeps and delivers messages",
   versionText: buildInfo("nsqd"),
+  isLenient: true,
 };
 
 /** Runs until the broker ends; resolves with the exit code. */

@@ -4,11 +4,15 @@
  * Compact JSON, `{"topics":[{"name","paused","channels":[{"name","paused"}]}],"version"}`; empty lists are
  * null. Ephemeral topics and channels are not in it. Positions and messages are in the commit log.
  */
+import { dirname } from "node:path";
 import type { Logger } from "../log/logger.ts";
 import { isEphemeral, isValidName } from "../protocol/names.ts";
 import { writeAtomically } from "../storage/atomic_file.ts";
 import { type FileSystem, readWhole } from "../storage/file_system.ts";
 import type { Topic } from "../broker/topic.ts";
+
+/** Characters of a name that the log shows. */
+const MAX_SHOWN_NAME = 100;
 
 export interface ChannelMetadata {
   name: string;
@@ -48,7 +52,10 @@ export class Metadata {
  * @throws {Error} `failed to parse metadata in <path> - <cause>`
  */
 export function loadMetadata(fileSystem: FileSystem, path: string, logger: Logger): Metadata {
-  if (!fileSystem.exists(path)) return new Metadata([]);
+  if (!fileSystem.exists(path)) {
+    warnOfOldFile(fileSystem, path, logger);
+    return new Metadata([]);
+  }
   try {
     const text = new TextDecoder().decode(readWhole(fileSystem, path));
     return new Metadata(readTopics(JSON.parse(text), logger));
@@ -57,17 +64,38 @@ export function loadMetadata(fileSystem: FileSystem, path: string, logger: Logge
   }
 }
 
+/** NSQ before 0.4 put the id of its node into the name. */
+const OLD_NAME = /^nsqd\.\d+\.dat$/;
+
+function warnOfOldFile(fileSystem: FileSystem, path: string, logger: Logger): void {
+  const directory = dirname(path);
+  for (const name of fileSystem.list(directory)) {
+    if (!OLD_NAME.test(name)) continue;
+    const advice = `copy it to ${path} to have its topics and channels`;
+    logger.warn(
+      `there is no ${path}, but a ${directory}/${name} of an old version, which is not read: ${advice}`,
+    );
+  }
+}
+
+/** What a topic or channel is called, for the log: the entry may be of any kind and size. */
+function nameIn(entry: unknown): string {
+  const name = typeof entry === "object" && entry !== null && "name" in entry ? entry.name : entry;
+  const text = JSON.stringify(name);
+  return text.length <= MAX_SHOWN_NAME ? text : `${text.slice(0, MAX_SHOWN_NAME)}...`;
+}
+
 function readTopics(document: unknown, logger: Logger): TopicMetadata[] {
   const topics: TopicMetadata[] = [];
   for (const entry of entriesOf(document, "topics")) {
     if (!isNamed(entry)) {
-      logger.warn(`skipping creation of invalid topic ${JSON.stringify(entry)}`);
+      logger.warn(`skipping creation of invalid topic ${nameIn(entry)}`);
       continue;
     }
     const channels: ChannelMetadata[] = [];
     for (const channel of entriesOf(entry, "channels")) {
       if (isNamed(channel)) channels.push({ name: channel.name, paused: channel.paused === true });
-      else logger.warn(`skipping creation of invalid channel ${JSON.stringify(channel)}`);
+      else logger.warn(`skipping creation of invalid channel ${nameIn(channel)}`);
     }
     topics.push({ name: entry.name, paused: entry.paused === true, channels });
   }

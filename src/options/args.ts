@@ -2,8 +2,8 @@
  * The command line. Flags are written `-name` or `--name`, values `-name=value` or `-name value`; a bool
  * takes a value only after `=`. The last flag wins, and lists collect all.
  *
- * One thing differs from other implementations on purpose: they ignore everything from the first word
- * that is not a flag. Here such a word is an error, since it hides flags that were meant to count.
+ * Other implementations ignore everything from the first word that is not a flag, without a word. Programs that
+ * take their place do so with a warning; for all others such a word is an error.
  */
 import { closest } from "./closest.ts";
 import { parseDuration } from "./duration.ts";
@@ -21,21 +21,28 @@ export interface ParsedArgs {
   given: Map<Option, OptionValue>;
   /** `-h`, `-help` or `--help` was met; what follows it was not looked at. */
   wantsHelp: boolean;
+  /** What was ignored. */
+  warnings: string[];
 }
 
 /**
  * Parses the words after the subcommand. Ranges are not checked here.
  *
+ * @param isLenient whether a word that is no flag ends the flags with a warning
  * @throws {UsageError} when a flag is unknown, its value is missing or unreadable, or a word is no flag
  */
-export function parseArgs(table: OptionTable, args: readonly string[]): ParsedArgs {
+export function parseArgs(table: OptionTable, args: readonly string[], isLenient = false): ParsedArgs {
   const given = new Map<Option, OptionValue>();
   for (let i = 0; i < args.length; i++) {
     const word = args[i];
     if (word === "--" && i + 1 === args.length) break;
-    if (word === "--" || word === "-" || !word.startsWith("-")) throw strayWord(table, args, i);
+    if (word === "--" || word === "-" || !word.startsWith("-")) {
+      const stray = strayWord(table, args, i);
+      if (!isLenient) throw stray;
+      return { given, wantsHelp: false, warnings: [`${stray.message}; it and what follows it is ignored`] };
+    }
     const { name, value } = splitFlag(word);
-    if (name === "h" || name === "help") return { given, wantsHelp: true };
+    if (name === "h" || name === "help") return { given, wantsHelp: true, warnings: [] };
     const option = table.find((candidate) => candidate.name === name);
     if (option === undefined) throw unknownFlag(table, name);
     if (value !== undefined) {
@@ -48,7 +55,7 @@ export function parseArgs(table: OptionTable, args: readonly string[]): ParsedAr
       collect(given, option, parseFlag(option, args[i]));
     }
   }
-  return { given, wantsHelp: false };
+  return { given, wantsHelp: false, warnings: [] };
 }
 
 function splitFlag(word: string): { name: string; value: string | undefined } {

@@ -16,13 +16,17 @@ export function parseBool(text: string): boolean {
 /** `_` may stand between digits, and after a prefix such as 0x. */
 const INTEGER = /^[+-]?(0[xX](_?[0-9a-fA-F])+|0[oO](_?[0-7])+|0[bB](_?[01])+|0(_?[0-7])*|[1-9](_?\d)*)$/;
 
-/** Parses a whole number: decimal, 0x10, 0o17, 0b1, 017 (octal too), with `_` between digits. */
+/** Parses a whole number of 64 bits, the nearest that is exact for one beyond 2^53: decimal, 0x10, 0o17, 0b1, 017 (octal too), with `_` between digits. */
 export function parseInteger(text: string): number {
   if (!INTEGER.test(text)) throw new SyntaxError("use a whole number");
   const digits = text.replace(/^[+-]/, "").replaceAll("_", "");
-  const value = Number(/^0[0-7]/.test(digits) ? `0o${digits.slice(1)}` : digits);
-  if (value > Number.MAX_SAFE_INTEGER) throw new SyntaxError("value out of range");
-  return text.startsWith("-") && value !== 0 ? -value : value;
+  const literal = /^0[0-7]/.test(digits) ? `0o${digits.slice(1)}` : digits, value = Number(literal);
+  if (value > Number.MAX_SAFE_INTEGER && BigInt(literal) >= 2n ** 63n) {
+    throw new SyntaxError("value out of range");
+  }
+  // Nothing that is counted here gets near it.
+  const exact = Math.min(value, Number.MAX_SAFE_INTEGER);
+  return text.startsWith("-") && exact !== 0 ? -exact : exact;
 }
 
 const BYTES_PER_SUFFIX: Readonly<Record<string, number>> = {

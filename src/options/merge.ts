@@ -12,7 +12,7 @@ import {
   propertyName,
   thisMachine,
 } from "./option.ts";
-import { findRangeFault } from "./range.ts";
+import { clamp, findRangeFault } from "./range.ts";
 import { ConfigError, type ConfigFile, readConfigFile } from "./toml.ts";
 
 /** Whose options they are. */
@@ -25,6 +25,8 @@ export interface Program {
   summary: string;
   /** What `--version` prints, such as `nsqd v1.3.0 (built w/deno2.9.6)`. */
   versionText: string;
+  /** Words that are no flags are only warned of, as programs that take another implementation's place must. */
+  isLenient?: boolean;
 }
 
 /** The process is to end at once with `code`, after showing `text` (which has no line end). */
@@ -82,11 +84,13 @@ export function examineOptions<const T extends OptionTable>(
   machine: Machine = thisMachine,
 ): Examined<T> | Exit {
   try {
-    const { given, wantsHelp } = parseArgs(table, args);
+    const { given, wantsHelp, warnings } = parseArgs(table, args, program.isLenient === true);
     if (wantsHelp) return { kind: "exit", code: 0, text: formatHelp(table, program, machine), to: "stdout" };
     const flag = (name: string) => given.get(table.find((option) => option.name === name)!);
     if (flag("version") === true) return { kind: "exit", code: 0, text: program.versionText, to: "stdout" };
-    return merge(table, given, flag("config") as string | undefined, machine);
+    const found = merge(table, given, flag("config") as string | undefined, machine);
+    found.warnings.unshift(...warnings);
+    return found;
   } catch (cause) {
     if (!(cause instanceof UsageError)) throw cause;
     return {
@@ -108,11 +112,6 @@ export function settle<T extends OptionTable>(found: Examined<T>, program: Progr
   return { kind: "exit", code: 1, text: action + problem.text, to: "log" };
 }
 
-/** Percentiles are shown from the highest to the lowest, however they were given. */
-function descending(value: OptionValue): OptionValue {
-  return [...value as number[]].sort((a, b) => b - a);
-}
-
 function merge<T extends OptionTable>(
   table: T,
   given: Map<Option, OptionValue>,
@@ -129,12 +128,23 @@ function merge<T extends OptionTable>(
     const place = () =>
       isFromFile ? `config file ${file.path} - ${file.place(configKeyOf(option)!)}` : `--${option.name}`;
     if (said !== undefined && option.deprecated) warnings.push(`${place()} has no effect`);
-    const fault = said === undefined ? null : findRangeFault(option, said);
-    if (fault !== null) problems.push({ kind: "range", text: isFromFile ? `${fault} (${place()})` : fault });
-    const value = fault === null && said !== undefined ? said : defaultOf(option, machine);
-    values[propertyName(option.name)] = option.kind === "float list" ? descending(value) : value;
+    const nearest = said === undefined ? null : clamp(option, said);
+    const taken = nearest?.value ?? said;
+    const fault = taken === undefined ? null : findRangeFault(option, taken);
+    const placed = (text: string) => isFromFile ? `${text} (${place()})` : text;
+    if (nearest !== null) warnings.push(placed(nearest.warning));
+    if (fault !== null) problems.push({ kind: "range", text: placed(fault) });
+    const value = fault === null && taken !== undefined ? taken : defaultOf(option, machine);
+    values[propertyName(option.name)] = !isFromFile && said !== undefined ? ordered(option, value) : value;
   }
   return { kind: "examined", values: values as OptionValues<T>, warnings, problems };
+}
+
+/** Puts the flags of a list in the order that counts. */
+function ordered(option: Option, value: OptionValue): OptionValue {
+  if (option.kind !== "string list" || !option.isLastFirst) return value;
+  const list = value as string[];
+  return [...new Set([list.at(-1)!, ...list])];
 }
 
 /** Null when nothing of the file can be used, which is then one of the problems. */

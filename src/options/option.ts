@@ -30,6 +30,8 @@ interface Range {
   readonly max?: number;
   /** A lower end that does not belong to the range. */
   readonly above?: number;
+  /** A value out of range becomes the nearest in it, with a warning: other implementations take any value. */
+  readonly isClamped?: boolean;
   /** The error for a value out of range, when the original has a text of its own for it; `%v` is the value. */
   readonly rangeError?: string;
 }
@@ -91,6 +93,8 @@ export interface EnumOption<V extends string = string> extends OptionBase {
 /** The flag may be repeated; given flags replace the list of the config file. */
 export interface StringListOption extends OptionBase {
   readonly kind: "string list";
+  /** The last flag comes first in the list: it is the one that counts where only one can. */
+  readonly isLastFirst?: boolean;
   readonly default: Default<readonly string[]>;
 }
 

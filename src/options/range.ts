@@ -19,6 +19,16 @@ export function findRangeFault(option: Option, value: OptionValue): string | nul
   return `--${option.name} must be ${describeRange(option)}, is ${formatNumber(option, bad as number)}`;
 }
 
+/** The nearest to `value` in the option's range, and the text that says so; null when it is in it. */
+export function clamp(option: Option, value: OptionValue): { value: number; warning: string } | null {
+  if (!("isClamped" in option) || !option.isClamped || typeof value !== "number") return null;
+  const fault = findRangeFault(option, value);
+  if (fault === null) return null;
+  const { min = -Infinity, max = Infinity } = option;
+  const nearest = Math.min(Math.max(value, min), max);
+  return { value: nearest, warning: `${fault}; ${formatNumber(option, nearest)} is used` };
+}
+
 /** `at least 1ms`, `from 1 to 9`, or an empty text when every value is allowed. */
 export function describeRange(option: Option): string {
   if (!("min" in option || "max" in option)) return "";

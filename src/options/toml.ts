@@ -126,8 +126,8 @@ export function coerce(option: Option, raw: unknown): OptionValue {
 function integerOf(raw: unknown, expected: string): number {
   if (typeof raw !== "bigint") throw new SyntaxError(expected);
   const value = Number(raw);
-  if (!Number.isSafeInteger(value)) throw new SyntaxError("value out of range");
-  return value;
+  if (BigInt.asIntN(64, raw) !== raw) throw new SyntaxError("value out of range");
+  return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(value, Number.MAX_SAFE_INTEGER));
 }
 
 /** An empty part of a string with commas is nothing, hence `""` is the empty list. */

@@ -99,6 +99,30 @@ Deno.test("runService() with --check-config prints OK, or all that is wrong, and
   }
 });
 
+Deno.test("runService() with --check-config calls wrong what a start would only warn of", async () => {
+  const answer = await run("nsqd", "--check-config", "--msg-timeout=0", "--max-msg-size=5000000000", "start");
+  assert.deepEqual(answer, {
+    code: 1,
+    stdout: 'unexpected argument "start": only flags are allowed here; it and what follows it is ignored\n' +
+      "--msg-timeout must be at least 1ms, is 0s; 1ms is used\n" +
+      "--max-msg-size must be from 1 to 1GiB, is 5000000000; 1GiB is used\n",
+    stderr: "",
+  });
+});
+
+Deno.test("runService() starts with what Go nsqd starts with, and warns of what it takes instead", async () => {
+  const flags = ["--msg-timeout=0", "--mem-queue-size=-1", "--data-path=/nowhere/at/all", "start"];
+  const { code, stderr } = await run("nsqd", ...flags);
+  // It got as far as the data path.
+  assert.equal(code, 1);
+  assert.match(stderr, /FATAL: failed to instantiate nsqd - failed to lock data-path/);
+  for (
+    const text of ["--msg-timeout must be at least 1ms", "--mem-queue-size must be at least 0", '"start"']
+  ) {
+    assert.ok(stderr.split("\n").some((line) => line.includes("WARNING") && line.includes(text)), text);
+  }
+});
+
 Deno.test("runService() logs JSON with --log-format=json, also why it cannot start", async () => {
   const { code, stderr } = await run("nsqd", "--log-format=json", "--log-prefix=mine ", "--node-id=1024");
   assert.equal(code, 1);

@@ -151,10 +151,33 @@ Deno.test("loadMetadata() leaves out invalid names with a warning each", () => {
     f.lines.filter((line) => /^WARNING: skipping creation of invalid topic /.test(line)).length,
     7,
   );
+  assert.ok(f.lines.some((line) => line.includes('skipping creation of invalid topic "a b"')));
   assert.equal(
     f.lines.filter((line) => /^WARNING: skipping creation of invalid channel /.test(line)).length,
     2,
   );
+});
+
+Deno.test("loadMetadata() shows of an entry that is none its name, and no more than the beginning of that", () => {
+  using f = new Fixture();
+  const channels = Array.from({ length: 1000 }, (_, i) => ({ name: `c${i}` }));
+  f.load(JSON.stringify({ topics: [{ name: "a b", channels }, { name: "x ".repeat(1000) }] }));
+  assert.equal(f.lines.length, 2);
+  assert.match(f.lines[0], /skipping creation of invalid topic "a b"\n?$/);
+  for (const line of f.lines) assert.ok(line.length < 200, String(line.length));
+});
+
+Deno.test("loadMetadata() warns of a file of an old version that stands alone", () => {
+  using f = new Fixture();
+  f.files.put("/data/nsqd.617.dat", new TextEncoder().encode('{"topics":[]}'));
+  loadMetadata(f.files, "/data/nsqd.dat", f.logger);
+  assert.equal(f.lines.length, 1);
+  assert.match(
+    f.lines[0],
+    /WARNING: there is no \/data\/nsqd\.dat, but a \/data\/nsqd\.617\.dat of an old version/,
+  );
+  f.load('{"topics":[]}');
+  assert.equal(f.lines.length, 1);
 });
 
 Deno.test("loadMetadata() throws with the path when the file cannot be understood or read", () => {

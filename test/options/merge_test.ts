@@ -105,11 +105,7 @@ Deno.test("resolveOptions() names flag, value and limits of what is out of range
     ["--node-id=1024", "--node-id must be [0,1024)"],
     ["--node-id=-1", "--node-id must be [0,1024)"],
     ["--max-deflate-level=10", "--max-deflate-level must be [1,9]"],
-    ["--max-bytes-per-file=12", "--max-bytes-per-file must be from 1MiB to 2147483647, is 12"],
     ["--mem-limit=512KiB", "--mem-limit must be at least 1MiB, is 512KiB"],
-    ["--sync-timeout=2h", "--sync-timeout must be from 1ms to 1h, is 2h"],
-    ["--msg-timeout=-5s", "--msg-timeout must be at least 1ms, is -5s"],
-    ["--broadcast-tcp-port=65536", "--broadcast-tcp-port must be from 0 to 65535, is 65536"],
     ["--e2e-processing-latency-percentile=0.5,0", "invalid E2E processing latency percentile: 0"],
     ["--e2e-processing-latency-percentile=1.01", "invalid E2E processing latency percentile: 1.01"],
   ];
@@ -117,18 +113,76 @@ Deno.test("resolveOptions() names flag, value and limits of what is out of range
     const { code, to, text } = exitOf(flag);
     assert.deepEqual([code, to, text], [1, "log", `failed to instantiate nsqd - ${fault}`]);
   }
-  withConfig("sync_every = 0\n", (path) => {
-    const fault = `--sync-every must be at least 1, is 0 (config file ${path} - line 1: sync_every)`;
+  withConfig("mem_limit = 1\n", (path) => {
+    const fault = `--mem-limit must be at least 1MiB, is 1 (config file ${path} - line 1: mem_limit)`;
     assert.equal(exitOf("--config", path).text, `failed to instantiate nsqd - ${fault}`);
-    assert.equal(valuesOf("--config", path, "--sync-every=1").syncEvery, 1);
+    assert.equal(valuesOf("--config", path, "--mem-limit=1MiB").memLimit, 1 << 20);
   });
 });
 
-Deno.test("resolveOptions() sorts percentiles from the highest to the lowest", () => {
+Deno.test("resolveOptions() takes the nearest for what Go nsqd takes and this cannot, with a warning that names both", () => {
+  const cases: [flag: string, property: keyof NsqdOptions, value: number, warning: string][] = [
+    ["mem-queue-size=-1", "memQueueSize", 0, "must be at least 0, is -1; 0 is used"],
+    ["max-msg-size=5000000000", "maxMsgSize", 2 ** 30, "must be from 1 to 1GiB, is 5000000000; 1GiB is used"],
+    ["msg-timeout=0", "msgTimeout", 1, "must be at least 1ms, is 0s; 1ms is used"],
+    ["max-req-timeout=-1s", "maxReqTimeout", 0, "must be at least 0s, is -1s; 0s is used"],
+    ["max-heartbeat-interval=0", "maxHeartbeatInterval", 1000, "must be at least 1s, is 0s; 1s is used"],
+    ["max-output-buffer-size=1", "maxOutputBufferSize", 64, "must be from 64 to 1GiB, is 1; 64 is used"],
+    [
+      "broadcast-tcp-port=70000",
+      "broadcastTcpPort",
+      65535,
+      "must be from 0 to 65535, is 70000; 65535 is used",
+    ],
+    [
+      "max-bytes-per-file=1024",
+      "maxBytesPerFile",
+      1 << 20,
+      "must be from 1MiB to 2147483647, is 1KiB; 1MiB is used",
+    ],
+    ["statsd-interval=0", "statsdInterval", 10, "must be from 10ms to 24h, is 0s; 10ms is used"],
+    ["sync-every=0", "syncEvery", 1, "must be at least 1, is 0; 1 is used"],
+  ];
+  for (const [flag, property, value, warning] of cases) {
+    const resolved = resolve(nsqdOptions, `--${flag}`);
+    assert.ok(resolved.kind === "values", flag);
+    assert.equal(resolved.values[property], value, flag);
+    assert.deepEqual(resolved.warnings, [`--${flag.split("=")[0]} ${warning}`]);
+  }
+  withConfig('msg_timeout = "0s"\n', (path) => {
+    const resolved = resolve(nsqdOptions, "--config", path);
+    assert.ok(resolved.kind === "values");
+    assert.deepEqual(resolved.warnings, [
+      `--msg-timeout must be at least 1ms, is 0s; 1ms is used (config file ${path} - line 1: msg_timeout)`,
+    ]);
+  });
+  const lookupd = resolve(lookupdOptions, "--tombstone-lifetime=-1s");
+  assert.ok(lookupd.kind === "values" && lookupd.values.tombstoneLifetime === 0);
+});
+
+Deno.test("resolveOptions() of a lenient program ends the flags at a word that is none, with a warning", () => {
+  const lenient = { ...program, isLenient: true };
+  const resolved = resolveOptions(nsqdOptions, ["--node-id=7", "start", "--node-id=8"], lenient, machine);
+  assert.ok(resolved.kind === "values");
+  assert.equal(resolved.values.nodeId, 7);
+  assert.deepEqual(resolved.warnings, [
+    'unexpected argument "start": only flags are allowed here; it and what follows it is ignored',
+  ]);
+});
+
+Deno.test("resolveOptions() puts the last of several broadcast addresses first, as it is the one of old clients", () => {
+  assert.deepEqual(valuesOf("--broadcast-address=a", "--broadcast-address=b").broadcastAddress, ["b", "a"]);
+  assert.deepEqual(valuesOf("--broadcast-address=a").broadcastAddress, ["a"]);
+  withConfig('broadcast_address = ["a", "b"]\n', (path) => {
+    assert.deepEqual(valuesOf("--config", path).broadcastAddress, ["a", "b"]);
+  });
+});
+
+Deno.test("resolveOptions() keeps percentiles in the order given", () => {
   const flags = ["0.5", "0.999,1"].map((list) => `--e2e-processing-latency-percentile=${list}`);
-  assert.deepEqual(valuesOf(...flags).e2eProcessingLatencyPercentile, [1, 0.999, 0.5]);
+  assert.deepEqual(valuesOf(...flags).e2eProcessingLatencyPercentile, [0.5, 0.999, 1]);
   withConfig("e2e_processing_latency_percentiles = [0.95, 0.99]\n", (path) => {
-    assert.deepEqual(valuesOf("--config", path).e2eProcessingLatencyPercentile, [0.99, 0.95]);
+    assert.deepEqual(valuesOf("--config", path).e2eProcessingLatencyPercentile, [0.95, 0.99]);
   });
 });
 
@@ -160,12 +214,14 @@ Deno.test("examineOptions() finds all problems of file and ranges, and has defau
     assert.deepEqual(found.problems.map((problem) => problem.text.replaceAll(path, "FILE")), [
       "config file FILE - line 1: id = 1.5: use a whole number",
       'config file FILE - line 3: msg_timeout = "90": 90 has no unit, write for example 90s or 90ms',
-      "--sync-every must be at least 1, is 0 (config file FILE - line 2: sync_every)",
       "--max-deflate-level must be [1,9]",
     ]);
-    assert.equal(found.warnings.length, 1);
+    assert.deepEqual(found.warnings.map((text) => text.replaceAll(path, "FILE")), [
+      "config file FILE - line 5: bogus is an unknown key, ignored",
+      "--sync-every must be at least 1, is 0; 1 is used (config file FILE - line 2: sync_every)",
+    ]);
     const { nodeId, syncEvery, msgTimeout, maxDeflateLevel, maxRdyCount } = found.values;
-    assert.deepEqual([nodeId, syncEvery, msgTimeout, maxDeflateLevel], [617, 2500, 60_000, 6]);
+    assert.deepEqual([nodeId, syncEvery, msgTimeout, maxDeflateLevel], [617, 1, 60_000, 6]);
     assert.equal(maxRdyCount, 5);
   });
 });

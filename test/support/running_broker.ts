@@ -39,6 +39,8 @@ export interface RunningBrokerSettings {
   directory?: string;
   /** Bytes of messages in memory. */
   memLimit?: number;
+  /** 10,000 by default. */
+  memQueueSize?: number;
 }
 
 export class RunningBroker implements AsyncDisposable {
@@ -76,7 +78,12 @@ export class RunningBroker implements AsyncDisposable {
       systemClock,
       logger,
     );
-    const options = { nodeId: NODE_ID, durability, memQueueSize: 10_000, queueScanInterval: 25 };
+    const options = {
+      nodeId: NODE_ID,
+      durability,
+      memQueueSize: settings.memQueueSize ?? 10_000,
+      queueScanInterval: 25,
+    };
     const broker = new Broker(options, systemClock, persistence, pool);
     const metadataPath = `${this.#directory}/nsqd.dat`;
     persistence.open(broker, loadMetadata(fileSystem, metadataPath, logger));

@@ -122,7 +122,7 @@ function applyMeta(fileSystem: FileSystem, directory: string, queue: DiskQueue):
 }
 
 function parseMeta(text: string): DiskQueueMeta | null {
-  const match = /^(-?\d+)\n(\d+),(\d+)\n(\d+),(\d+)\n/.exec(text);
+  const match = /^(-?\d+)\r?\n(\d+),(\d+)\r?\n(\d+),(\d+)\r?\n/.exec(text);
   if (match === null) return null;
   const [depth, readFile, readPosition, writeFile, writePosition] = match.slice(1).map(Number);
   return { depth, readFile, readPosition, writeFile, writePosition };

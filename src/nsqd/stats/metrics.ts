@@ -147,7 +147,7 @@ const TOPIC_FAMILIES: readonly Family<Topic>[] = [
   {
     name: "topic_backend_depth",
     type: "gauge",
-    help: "Of these, those on disk only",
+    help: "Of these, those beyond --mem-queue-size",
     read: topicBackendDepth,
   },
   {
@@ -180,7 +180,7 @@ const CHANNEL_FAMILIES: readonly Family<Channel>[] = [
   {
     name: "channel_backend_depth",
     type: "gauge",
-    help: "Of these, those on disk only",
+    help: "Of these, those beyond --mem-queue-size",
     read: channelBackendDepth,
   },
   {

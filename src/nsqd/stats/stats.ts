@@ -1,8 +1,7 @@
 /**
  * Takes the statistics of the broker at one moment, for `/stats` and for whatever reports them elsewhere.
  *
- * It only reads. The cost is one pass over the topics, channels and connections, and for a backlog on disk
- * over its segments.
+ * It only reads. The cost is one pass over the topics, channels and connections.
  */
 import { getHeapStatistics } from "node:v8";
 import type { Broker } from "../../broker/broker.ts";
@@ -138,32 +137,17 @@ function channelStats(
   };
 }
 
-/** Unreleased messages whose segment is not in memory. */
+/**
+ * Of the messages that wait in `topic`, those that Go nsqd would have on disk: what is beyond its memory queue.
+ * Where they really are is told by the memory budget, not by a number per queue.
+ */
 export function topicBackendDepth(topic: Topic): number {
-  let count = 0;
-  for (
-    let segment = topic.log.last;
-    segment !== null && segment.endSeq > topic.log.releasedSeq;
-    segment = segment.prev
-  ) {
-    if (segment.buffer !== null) continue;
-    count += Math.min(segment.endSeq, topic.log.committedSeq) -
-      Math.max(segment.firstSeq, topic.log.releasedSeq);
-  }
-  return Math.min(count, topic.pendingCount);
+  return topic.ephemeral ? 0 : Math.max(0, topic.pendingCount - topic.host.memQueueSize);
 }
 
-/** Waiting messages, never delivered yet, whose segment is not in memory. */
+/** The same of a channel. */
 export function channelBackendDepth(channel: Channel): number {
-  const { releasedSeq } = channel.topic.log;
-  let count = 0, index = channel.position.index;
-  for (let segment = channel.position.segment; segment !== null; segment = segment.next) {
-    if (segment.firstSeq >= releasedSeq) break;
-    if (segment.buffer === null) count += Math.min(segment.count, releasedSeq - segment.firstSeq) - index;
-    index = 0;
-  }
-  // Messages that were finished or deferred ahead of the cursor are in those segments too.
-  return Math.min(count, channel.waitingCount);
+  return channel.ephemeral ? 0 : Math.max(0, channel.depth - channel.topic.host.memQueueSize);
 }
 
 function clientStats(client: StatsClient, filter: StatsFilter): ClientStats {

@@ -5,6 +5,7 @@
  *
  * Tested in test/nsqd/stats/statsd_test.ts.
  */
+import { formatAddress } from "../../net/address.ts";
 import type { Broker } from "../../broker/broker.ts";
 import { Channel } from "../../broker/channel.ts";
 import type { Topic } from "../../broker/topic.ts";
@@ -33,7 +34,7 @@ export interface StatsdLineSettings {
  * ends it unless it is empty.
  */
 export function expandPrefix(option: string, broadcastAddress: string, broadcastHttpPort: number): string {
-  const node = `${broadcastAddress}:${broadcastHttpPort}`.replace(/[.:]/g, "_");
+  const node = formatAddress(broadcastAddress, broadcastHttpPort).replace(/[.:]/g, "_");
   const prefix = option.replaceAll("%s", () => node);
   return prefix === "" || prefix.endsWith(".") ? prefix : `${prefix}.`;
 }

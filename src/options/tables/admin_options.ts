@@ -87,6 +87,7 @@ export const adminOptions = [
     default: 2 * SECOND_MS,
     min: 1,
     max: DAY_MS,
+    isClamped: true,
     help: "Time to connect to a node",
   },
   {
@@ -96,6 +97,7 @@ export const adminOptions = [
     default: 5 * SECOND_MS,
     min: 1,
     max: DAY_MS,
+    isClamped: true,
     help: "Time for a whole request to a node",
   },
   {
@@ -249,6 +251,7 @@ export const adminOptions = [
     kind: "duration",
     default: MINUTE_MS,
     min: SECOND_MS,
+    isClamped: true,
     help: "The --statsd-interval of the nsqds",
   },
 ] as const satisfies OptionTable;

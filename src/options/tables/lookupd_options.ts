@@ -47,6 +47,7 @@ export const lookupdOptions = [
     kind: "duration",
     default: 5 * MINUTE_MS,
     min: 0,
+    isClamped: true,
     help: "Time after its last sign of life for which an nsqd is still handed out",
   },
   {
@@ -55,6 +56,7 @@ export const lookupdOptions = [
     kind: "duration",
     default: 45 * SECOND_MS,
     min: 0,
+    isClamped: true,
     help: "Time for which a tombstoned producer of a topic is hidden",
   },
   {

@@ -82,8 +82,9 @@ export const nsqdOptions = [
     group: "Addresses",
     kind: "string list",
     default: (machine: Machine) => [machine.hostname()],
+    isLastFirst: true,
     help:
-      "Host that is announced to lookupd, and that clients must be able to reach; repeat it to announce more, of which old clients see the first",
+      "Host that is announced to lookupd, and that clients must be able to reach; repeat it to announce more, of which old clients see the last",
   },
   {
     name: "broadcast-tcp-port",
@@ -92,6 +93,7 @@ export const nsqdOptions = [
     default: 0,
     min: 0,
     max: 65535,
+    isClamped: true,
     help: "TCP port that is announced to lookupd; 0 is the one that is listened on",
   },
   {
@@ -101,6 +103,7 @@ export const nsqdOptions = [
     default: 0,
     min: 0,
     max: 65535,
+    isClamped: true,
     help: "HTTP port that is announced to lookupd; 0 is the one that is listened on",
   },
 
@@ -120,6 +123,7 @@ export const nsqdOptions = [
     default: 2 * SECOND_MS,
     min: 1,
     max: DAY_MS,
+    isClamped: true,
     help: "Time to connect to the HTTP API of a lookupd, or to an auth server",
   },
   {
@@ -129,6 +133,7 @@ export const nsqdOptions = [
     default: 5 * SECOND_MS,
     min: 1,
     max: DAY_MS,
+    isClamped: true,
     help: "Time for a whole request to the HTTP API of a lookupd, or to an auth server",
   },
 
@@ -164,8 +169,9 @@ export const nsqdOptions = [
     unit: "messages",
     default: 10_000,
     min: 0,
+    isClamped: true,
     help: "What an ephemeral topic or channel holds before new messages are dropped; other topics keep " +
-      "their backlog in the log",
+      "their backlog in the log, and what is over this is their backend_depth",
   },
   {
     name: "max-bytes-per-file",
@@ -174,6 +180,7 @@ export const nsqdOptions = [
     default: 100 * MIB,
     min: MIB,
     max: MAX_INT32,
+    isClamped: true,
     help: "Size at which a new log file is started",
   },
   {
@@ -183,6 +190,7 @@ export const nsqdOptions = [
     unit: "log writes",
     default: 2500,
     min: 1,
+    isClamped: true,
     help: "Log writes after which a sync is started in the background, at durability os",
   },
   {
@@ -192,6 +200,7 @@ export const nsqdOptions = [
     default: 2 * SECOND_MS,
     min: 1,
     max: HOUR_MS,
+    isClamped: true,
     help: "Positions of channels and unsynced messages go to disk at least this often",
   },
 
@@ -202,6 +211,7 @@ export const nsqdOptions = [
     default: MINUTE_MS,
     min: 1,
     reloadable: true,
+    isClamped: true,
     help: "Time a consumer may hold a message before it is requeued, unless the consumer asks for another",
   },
   {
@@ -211,6 +221,7 @@ export const nsqdOptions = [
     default: 15 * MINUTE_MS,
     min: 1,
     reloadable: true,
+    isClamped: true,
     help: "Longest time a consumer may ask for, and longest time to hold a message in all by touching it",
   },
   {
@@ -220,6 +231,7 @@ export const nsqdOptions = [
     default: HOUR_MS,
     min: 0,
     reloadable: true,
+    isClamped: true,
     help: "Longest delay of a requeued or deferred message",
   },
   {
@@ -230,6 +242,7 @@ export const nsqdOptions = [
     min: 1,
     max: GIB,
     reloadable: true,
+    isClamped: true,
     help: "Largest body of one message",
   },
   {
@@ -240,6 +253,7 @@ export const nsqdOptions = [
     min: 1,
     max: GIB,
     reloadable: true,
+    isClamped: true,
     help: "Largest body of one command, such as all messages of an MPUB together",
   },
   {
@@ -249,6 +263,7 @@ export const nsqdOptions = [
     default: 25,
     min: 1,
     max: MINUTE_MS,
+    isClamped: true,
     help: "How often timed out and deferred messages are looked for",
   },
   {
@@ -275,6 +290,7 @@ export const nsqdOptions = [
     default: MINUTE_MS,
     min: SECOND_MS,
     reloadable: true,
+    isClamped: true,
     help: "Longest heartbeat interval a client may ask for",
   },
   {
@@ -286,6 +302,7 @@ export const nsqdOptions = [
     min: 1,
     max: MAX_INT32,
     reloadable: true,
+    isClamped: true,
     help: "Largest RDY count of a client",
   },
   {
@@ -296,6 +313,7 @@ export const nsqdOptions = [
     default: 0,
     min: 0,
     reloadable: true,
+    isClamped: true,
     help: "Consumers that one channel admits; 0 is unlimited",
   },
   {
@@ -306,6 +324,7 @@ export const nsqdOptions = [
     min: 64,
     max: GIB,
     reloadable: true,
+    isClamped: true,
     help: "Largest output buffer a client may ask for",
   },
   {
@@ -315,6 +334,7 @@ export const nsqdOptions = [
     default: 250,
     min: 0,
     reloadable: true,
+    isClamped: true,
     help: "Flush interval of the output buffer for clients that ask for none",
   },
   {
@@ -324,6 +344,7 @@ export const nsqdOptions = [
     default: 25,
     min: 0,
     reloadable: true,
+    isClamped: true,
     help: "Shortest flush interval a client may ask for",
   },
   {
@@ -333,6 +354,7 @@ export const nsqdOptions = [
     default: 30 * SECOND_MS,
     min: 0,
     reloadable: true,
+    isClamped: true,
     help: "Longest flush interval a client may ask for",
   },
   {
@@ -364,6 +386,7 @@ export const nsqdOptions = [
     default: MINUTE_MS,
     min: MIN_STATSD_INTERVAL_MS,
     max: DAY_MS,
+    isClamped: true,
     help: "Time between pushes to statsd; each is done a second before the next, if the interval allows",
   },
   {
@@ -386,6 +409,7 @@ export const nsqdOptions = [
     kind: "bytes",
     default: 508,
     min: 1,
+    isClamped: true,
     help: "Largest packet sent to statsd; a longer line goes alone",
   },
   {
@@ -413,6 +437,7 @@ export const nsqdOptions = [
     default: 10 * MINUTE_MS,
     min: SECOND_MS,
     max: DAY_MS,
+    isClamped: true,
     help: "Sliding window over which these percentiles are taken",
   },
 ] as const satisfies OptionTable;

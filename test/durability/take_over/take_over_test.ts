@@ -116,6 +116,17 @@ Deno.test("takeOver() gives a topic's queue to all its channels and a channel's 
   }
 });
 
+Deno.test("takeOver() understands a meta file whose lines end as on Windows", async () => {
+  const queue = new OriginalQueue("orders:archive").write(...messages(["read", "left"])).read(1);
+  const files = dataPath(ARCHIVE, queue), path = `${DIRECTORY}/${queue.metaFile}`;
+  const meta = new TextDecoder().decode(files.content(path));
+  files.put(path, new TextEncoder().encode(meta.replaceAll("\n", "\r\n")));
+  const node = await start(files);
+  assert.deepEqual(await bodies(node, "orders:archive"), ["left"]);
+  assert.deepEqual(warnings(node), []);
+  await node.bury();
+});
+
 Deno.test("takeOver() keeps attempts and timestamps, over a kill too", async () => {
   for (const isKilled of [false, true]) {
     const clock = new FakeClock(),

@@ -257,22 +257,33 @@ Deno.test("GET /stats counts a connection that publishes and consumes in both pl
   assert.deepEqual(consumer.pub_counts, [{ topic: "t", count: 1 }]);
 });
 
-Deno.test("GET /stats counts as backend depth what is on disk only", async () => {
-  const memLimit = 1 << 20, messageBytes = 1000, messageCount = 6000;
-  await using running = new RunningBroker({ memLimit });
+Deno.test("GET /stats counts as backend depth what is beyond --mem-queue-size, which is all at 0", async () => {
+  for (const [memQueueSize, beyond] of [[4, 2], [6, 0], [0, 6]]) {
+    await using running = new RunningBroker({ memQueueSize });
+    const { port } = running.http;
+    const publish = () => post(port, "/mpub?topic=t", "a\nb\nc\nd\ne\nf");
+    await publish();
+    const depths = (
+      { depth, backend_depth }: { depth: number; backend_depth: number },
+    ) => [depth, backend_depth];
+    assert.deepEqual(depths((await stats(running)).topics[0]), [6, beyond]);
+    const text = async () => (await get(port, "/stats")).body.replaceAll(/ +/g, " ");
+    assert.match(await text(), new RegExp(`\\[t \\] depth: 6 be-depth: ${beyond} `));
+    await post(port, "/channel/create?topic=t&channel=c");
+    const [topic] = (await stats(running)).topics;
+    assert.deepEqual([topic.depth, topic.backend_depth], [0, 0]);
+    assert.deepEqual(depths(topic.channels[0]), [6, beyond]);
+    assert.match(await text(), new RegExp(`\\[c \\] depth: 6 be-depth: ${beyond} `));
+    assert.match((await get(port, "/metrics")).body, new RegExp(`channel_backend_depth{[^}]*} ${beyond}\n`));
+  }
+});
+
+Deno.test("GET /stats counts no backend depth for what is ephemeral", async () => {
+  await using running = new RunningBroker({ memQueueSize: 1 });
   const { port } = running.http;
-  using producer = await Client.connect(running.tcpPort);
-  for (let i = 0; i < messageCount; i++) await producer.send("PUB t\n", "x".repeat(messageBytes));
-  for (let i = 0; i < messageCount; i++) await producer.frame();
-  const depths = ({ depth, backend_depth }: { depth: number; backend_depth: number }) => {
-    assert.equal(depth, messageCount);
-    assert.ok(backend_depth > messageCount / 2 && backend_depth < messageCount, String(backend_depth));
-  };
-  depths((await stats(running)).topics[0]);
-  await post(port, "/channel/create?topic=t&channel=c");
+  await post(port, "/pub?topic=e%23ephemeral", "a");
   const [topic] = (await stats(running)).topics;
-  assert.deepEqual([topic.depth, topic.backend_depth], [0, 0]);
-  depths(topic.channels[0]);
+  assert.deepEqual([topic.depth, topic.backend_depth], [1, 0]);
 });
 
 Deno.test("GET /stats in text has the layout of the captured answer", async () => {

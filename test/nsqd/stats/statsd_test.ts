@@ -172,6 +172,7 @@ Deno.test("statsd that cannot be found or reached is logged at each push, and ha
 
 Deno.test("expandPrefix() puts the node in the place of %s, without dots and colons, and ends with a dot", () => {
   assert.equal(expandPrefix("nsq.%s", "127.0.0.1", 5151), "nsq.127_0_0_1_5151.");
+  assert.equal(expandPrefix("nsq.%s", "fd00::1", 5151), "nsq.[fd00__1]_5151.");
   assert.equal(expandPrefix("%s.x.%s.", "a.b", 1), "a_b_1.x.a_b_1.");
   assert.equal(expandPrefix("", "a", 1), "");
   assert.equal(expandPrefix("plain", "a", 1), "plain.");
