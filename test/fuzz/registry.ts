@@ -1,8 +1,10 @@
 /** All fuzzers, and how one is run. */
 import { Random } from "../support/random.ts";
+import { client } from "./client_fuzz.ts";
 import { commandReader } from "./command_reader_fuzz.ts";
 import { copies } from "./copies_fuzz.ts";
 import { config } from "./config_fuzz.ts";
+import { frameReader } from "./frame_reader_fuzz.ts";
 import { httpServer } from "./http_server_fuzz.ts";
 import { identify } from "./identify_fuzz.ts";
 import { recovery } from "./recovery_fuzz.ts";
@@ -25,6 +27,8 @@ export const TARGETS: readonly Target[] = [
   tcpServer,
   upgraded,
   httpServer,
+  frameReader,
+  client,
 ];
 
 const REPORT_EVERY_MS = 10_000;
