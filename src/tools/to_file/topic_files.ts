@@ -142,7 +142,8 @@ export class TopicFiles {
   }
 
   #keepRaw(bytes: Uint8Array): void {
-    this.#raw.push(bytes.slice());
+    // Not slice(): that of a Buffer is a view.
+    this.#raw.push(Buffer.from(bytes));
     this.#rawBytes += bytes.length;
   }
 

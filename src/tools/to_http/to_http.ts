@@ -15,6 +15,8 @@ import { type ToHttpOptions, toHttpOptions } from "./to_http_options.ts";
 
 const TOOL = "nsq_to_http";
 const MAX_REDIRECTS = 10;
+/** The longest that a timer takes, about 25 days. */
+const NO_LIMIT_MS = 2 ** 31 - 1;
 
 export const toHttpTool = defineTool({
   name: TOOL,
@@ -39,6 +41,14 @@ function checkToHttpOptions(options: ToHttpOptions): void {
   if (!(sample >= 0 && sample <= 1)) throw new ToolError("ERROR: --sample must be between 0.0 and 1.0");
   for (const [flag, addresses] of [["get", get], ["post", post]] as const) {
     for (const address of addresses) checkUrl(flag, address.replaceAll("%s", "").replaceAll("%%", ""));
+  }
+  for (
+    const [flag, ms] of [
+      ["connect", options.httpClientConnectTimeout],
+      ["request", options.httpClientRequestTimeout],
+    ] as const
+  ) {
+    if (ms < 0) throw new ToolError(`--http-client-${flag}-timeout should not be negative`);
   }
   if (options.n < 1) throw new ToolError("-n should be positive");
   if (options.maxInFlight < 1) throw new ToolError("--max-in-flight should be positive");
@@ -92,8 +102,8 @@ class Sender {
     this.#pool = isOneOf ? createPool(options.mode as PoolMode, destinations.length) : null;
     this.#status = new StatusLog(options.statusEvery, destinations.map(({ address }) => address), logger);
     this.#http = new HttpClient({
-      connectTimeoutMs: options.httpClientConnectTimeout,
-      requestTimeoutMs: options.httpClientRequestTimeout,
+      connectTimeoutMs: options.httpClientConnectTimeout || NO_LIMIT_MS,
+      requestTimeoutMs: options.httpClientRequestTimeout || NO_LIMIT_MS,
       userAgent: `${TOOL} v${version}`,
       maxIdleConnections: options.n,
       maxRedirects: MAX_REDIRECTS,

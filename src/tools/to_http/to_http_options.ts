@@ -81,7 +81,7 @@ export const toHttpOptions = [
     help: "Content-Type of what is posted",
   },
   statusEveryOption,
-  ...httpTimeoutOptions(20 * SECOND_MS, "a message"),
+  ...httpTimeoutOptions(20 * SECOND_MS, "a message; 0 is no limit"),
 ] as const satisfies OptionTable;
 
 /** The resolved options: durations in milliseconds. */

@@ -13,6 +13,8 @@ import { type JsonRequirements, judge } from "./json_filter.ts";
 import { type ToNsqOptions, toNsqOptions } from "./to_nsq_options.ts";
 
 const TOOL = "nsq_to_nsq";
+/** The longest pause between two attempts to reach a destination. */
+const RECONNECT_MS = 1_000;
 
 export const toNsqTool = defineTool({
   name: TOOL,
@@ -79,7 +81,8 @@ class Forwarder {
 
   constructor(options: ToNsqOptions, logger: Logger) {
     const addresses = options.destinationNsqdTcpAddress;
-    this.#producers = addresses.map((address) => createProducer(TOOL, address, options.producerOpt));
+    const more = { lookupdPollIntervalMs: RECONNECT_MS };
+    this.#producers = addresses.map((address) => createProducer(TOOL, address, options.producerOpt, more));
     const mode = poolModes.includes(options.mode as PoolMode) ? options.mode as PoolMode : "round-robin";
     this.#pool = createPool(mode, addresses.length);
     this.#status = new StatusLog(options.statusEvery, addresses, logger);
@@ -106,7 +109,10 @@ class Forwarder {
     const startMs = performance.now();
     let isOk = false;
     try {
-      await this.#producers[host].publish(topic, verdict.body);
+      const producer = this.#producers[host];
+      // One that is away fails at once, so that another can be asked: a publish would wait for it.
+      if (producer.connected.length === 0) await producer.connect();
+      await producer.publish(topic, verdict.body);
       isOk = true;
     } finally {
       const elapsedMs = performance.now() - startMs;

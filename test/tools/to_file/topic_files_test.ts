@@ -151,6 +151,19 @@ Deno.test("TopicFiles compresses each sync into a member of its own, readable be
   await files.close();
 });
 
+Deno.test("TopicFiles keeps what it has not compressed yet apart from the batch, which is used again", async () => {
+  await using scene = new Scene();
+  const files = scene.open({ isGzip: true });
+  const batch = new RecordBatch();
+  for (const body of ["first", "other"]) {
+    batch.add(new TextEncoder().encode(body));
+    await files.put(batch);
+    batch.clear();
+  }
+  await files.close();
+  assert.deepEqual(Object.values(scene.contents()), ["first\nother\n"]);
+});
+
 Deno.test("TopicFiles compresses at the level that was asked for", async () => {
   await using scene = new Scene();
   const body = Array.from({ length: 20_000 }, (_, i) => i * 7919 % 1013).join(",");
