@@ -6,6 +6,7 @@
 import type { Hono } from "hono";
 import { getCookie } from "hono/cookie";
 import { HttpError } from "../../http/errors.ts";
+import { type CheckResult, runChecks } from "../../cluster/doctor_checks.ts";
 import type { Console, ConsoleContext, ConsoleEnv, Scope } from "../console.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { mountAssets } from "./assets.ts";
@@ -15,6 +16,7 @@ import { Document, Main } from "./layout.tsx";
 import { finishPage, splitPage, streamPage, structureOf } from "./live.ts";
 import { PREFERENCES_COOKIE, readPreferences } from "./preferences.ts";
 import { activityPage, recordPage } from "./screens/activity.tsx";
+import { checksPage } from "./screens/checks.tsx";
 import { channelPage } from "./screens/channel.tsx";
 import { consumersPage } from "./screens/consumers.tsx";
 import { counterPage } from "./screens/counter.tsx";
@@ -23,10 +25,13 @@ import { lookupPage } from "./screens/lookup.tsx";
 import { nodePage } from "./screens/node.tsx";
 import { nodesPage } from "./screens/nodes.tsx";
 import { overviewPage } from "./screens/overview.tsx";
-import { matchHref, search, searchPage } from "./screens/search.tsx";
+import { exactMatch, matchHref, search, searchPage } from "./screens/search.tsx";
 import { topicPage } from "./screens/topic.tsx";
 import { topicsPage } from "./screens/topics.tsx";
 import { type Page, rangeOf, type View } from "./view.ts";
+
+/** For each step of a check. */
+const CHECK_TIMEOUT_MS = 2_000;
 
 type Parameters = Readonly<Record<string, string>>;
 
@@ -69,9 +74,12 @@ export function mountPages(app: Hono<ConsoleEnv>, console: Console): void {
       return answer(context, console, render(await console.look(scope)));
     });
   }
+  const checks = new SharedChecks(console);
   app.get("/search", async (context) => {
     const view = viewOf(context, console, await console.look());
     if (!context.req.header("accept")?.includes("application/json")) {
+      const only = exactMatch(view);
+      if (only !== undefined) return context.redirect(matchHref(view, only), 303);
       return answer(context, console, searchPage(view));
     }
     const matches = search(view, view.query.get("q") ?? "", 20);
@@ -79,9 +87,30 @@ export function mountPages(app: Hono<ConsoleEnv>, console: Console): void {
       matches.map((match) => ({ kind: match.kind, label: match.label, href: matchHref(view, match) })),
     );
   });
+  app.get("/checks", async (context) => {
+    const results = await checks.run();
+    return answer(context, console, checksPage(viewOf(context, console, await console.look()), results));
+  });
   app.get("/series", (context) => series(context, console));
   mountForms(app, console, { viewOf, answer });
   mountAssets(app);
+}
+
+/** However many ask at once, the nodes are checked once. */
+class SharedChecks {
+  readonly #console: Console;
+  #running: Promise<CheckResult[]> | null = null;
+
+  constructor(console: Console) {
+    this.#console = console;
+  }
+
+  run(): Promise<CheckResult[]> {
+    const { lookupdHttpAddresses, nsqdHttpAddresses } = this.#console.settings;
+    this.#running ??= runChecks({ lookupdHttpAddresses, nsqdHttpAddresses, timeoutMs: CHECK_TIMEOUT_MS })
+      .finally(() => this.#running = null);
+    return this.#running;
+  }
 }
 
 /** What a page is rendered from, for this request. */

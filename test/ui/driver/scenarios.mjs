@@ -6,25 +6,24 @@ async function isLive(page) {
   await page.waitForSelector('#live[data-state="live"]');
 }
 
-/** What axe finds on the page as it is, one line each. */
-async function findViolations(page, axe) {
+/** What axe finds on the page as it is, one line each; `rules` are those to look at, all unless given. */
+async function findViolations(page, axe, rules) {
   await page.evaluate(axe);
-  const { violations } = await page.evaluate(() =>
-    globalThis.axe.run(document, { resultTypes: ["violations"] })
-  );
+  const options = { resultTypes: ["violations"], ...(rules === undefined ? {} : { runOnly: rules }) };
+  const { violations } = await page.evaluate((options) => globalThis.axe.run(document, options), options);
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, target }) => `${id}: ${target} ${html.slice(0, 160)}`)
   );
 }
 
 /** Every page of `paths` shows its heading and has no violation; returns what was found. */
-export async function checkAccessibility({ withPage, axe, base, paths, options }) {
+export async function checkAccessibility({ withPage, axe, base, paths, options, rules }) {
   return await withPage(options, async (page) => {
     const found = [];
     for (const path of paths) {
       await page.goto(base + path);
       await page.waitForSelector("h1");
-      found.push(...(await findViolations(page, axe)).map((violation) => `${path} ${violation}`));
+      found.push(...(await findViolations(page, axe, rules)).map((violation) => `${path} ${violation}`));
     }
     return found;
   });
@@ -218,6 +217,29 @@ export async function seeNodeGone({ withPage, base, node, topic }) {
     await page.locator("#nodes tr.stale", { hasText: node }).waitFor();
     await page.goto(base);
     await page.locator(".attention li", { hasText: node }).waitFor();
+  });
+}
+
+/** From the list of nodes to the checks; returns the results that there are. */
+export async function checkAddresses({ withPage, base }) {
+  return await withPage({}, async (page) => {
+    await page.goto(`${base}/nodes`);
+    await page.getByRole("link", { name: "Check addresses from here" }).click();
+    await page.locator(".diagnosis.ok", { hasText: "passed" }).waitFor();
+    return [...new Set(await page.locator("td[data-label=Result]").allInnerTexts())];
+  });
+}
+
+/** Part of a name lists, all of it leads to the page. */
+export async function searchByName({ withPage, base, topic, channel }) {
+  await withPage({}, async (page) => {
+    await page.goto(base);
+    await page.getByRole("searchbox", { name: "Search topics" }).fill(topic.slice(0, 4));
+    await page.keyboard.press("Enter");
+    await page.locator(".matches").getByRole("link", { name: `${topic}/${channel}`, exact: true }).waitFor();
+    await page.getByRole("searchbox", { name: "Search topics" }).fill(`${topic}/${channel}`);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`**/topics/${topic}/${channel}`);
   });
 }
 

@@ -19,6 +19,8 @@ export interface Column<Row> {
   /** A sentence on what the column means. */
   readonly help?: string;
   readonly isNumber?: boolean;
+  /** Words of the filter are looked for in it too; they always are in the first column. */
+  readonly isSearched?: boolean;
   /** Has buttons: nothing to sort, filter or export by. */
   readonly isAction?: boolean;
   /** Can be filtered and exported, and is not shown. */
@@ -94,9 +96,10 @@ function select<Row>(table: Table<Row>, query: URLSearchParams): Selection<Row> 
   const asked = query.get(parameterName(table, "sort")) ?? table.sort;
   const sort = columns.find(({ name }) => name === asked.replace(/^-/, "")) ?? columns[0];
   const isFalling = asked.startsWith("-");
+  const searched = columns.filter(({ isSearched }, index) => isSearched || index === 0);
   const rows = text === "" ? [...table.rows] : table.rows.filter((row) =>
     filter.matches(
-      String(columns[0].value(row)),
+      searched.map((column) => column.value(row)).join(" "),
       (name) => columns.find((column) => column.name === name)?.value(row),
     )
   );

@@ -14,7 +14,7 @@ import type { Action, ActionRecord } from "../../model/action.ts";
 import type { Snapshot } from "../../model/snapshot.ts";
 import { BareDocument } from "../layout.tsx";
 import { formatPreferences, PREFERENCES_COOKIE, readPreferences } from "../preferences.ts";
-import { problemPage } from "../screens/problem.tsx";
+import { problemPage } from "./problem.tsx";
 import { href, type Page, topicPath, type View } from "../view.ts";
 import { actPage, createPage } from "./act.tsx";
 import { LoginForm } from "./login.tsx";

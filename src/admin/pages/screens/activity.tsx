@@ -43,8 +43,8 @@ export function activityPage(view: View): Page {
         value: ({ atMs }) => atMs,
         cell: ({ atMs }) => <Moment ms={atMs} />,
       },
-      { name: "user", label: "Who", value: ({ user }) => user === "" ? "anyone" : user },
-      { name: "from", label: "From", value: ({ remoteAddress }) => remoteAddress },
+      { name: "user", label: "Who", isSearched: true, value: ({ user }) => user === "" ? "anyone" : user },
+      { name: "from", label: "From", isSearched: true, value: ({ remoteAddress }) => remoteAddress },
       {
         name: "result",
         label: "Result",

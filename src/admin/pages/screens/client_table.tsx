@@ -29,6 +29,7 @@ export function clientTable(
     {
       name: "channel",
       label: "Channel",
+      isSearched: true,
       value: ({ topic, channel }) => `${topic}/${channel}`,
       cell: ({ topic, channel }) => (
         <>
@@ -92,10 +93,11 @@ export function clientTable(
       {
         name: "node",
         label: "Node",
+        isSearched: true,
         value: ({ node }) => node,
         cell: ({ node }) => <a href={href(view, nodePath(node))}>{node}</a>,
       },
-      { name: "user_agent", label: "User agent", value: ({ userAgent }) => userAgent },
+      { name: "user_agent", label: "User agent", isSearched: true, value: ({ userAgent }) => userAgent },
       {
         name: "attributes",
         label: "Attributes",

@@ -25,6 +25,9 @@ export function nodesPage(view: View): Page {
           <p>
             {totals.nodesUp} of {formatNoun(totals.nodesKnown, "node")} up
           </p>
+          <div class="actions">
+            <a class="button" href={href(view, "/checks")}>Check addresses from here</a>
+          </div>
         </header>
         <DataTable table={nodes} view={view} />
         {view.snapshot.discovery === "lookupd" && <DataTable table={lookupds} view={view} />}
@@ -59,7 +62,7 @@ function nodeTable(view: View): Table<NodeView> {
           </>
         ),
       },
-      { name: "host", label: "Host", isHidden: true, value: ({ hostname }) => hostname },
+      { name: "host", label: "Host", isHidden: true, isSearched: true, value: ({ hostname }) => hostname },
       {
         name: "state",
         label: "State",

@@ -65,6 +65,14 @@ function* actionsOn(view: View, topic: string, channel: string | null, isPaused:
   }
 }
 
+/** The topic, channel or node whose whole name somebody typed into the search: it needs no list. */
+export function exactMatch(view: View): Match | undefined {
+  const text = (view.query.get("q") ?? "").trim();
+  return search(view, text, 5).find(({ kind, label }) =>
+    kind !== "page" && kind !== "action" && label === text
+  );
+}
+
 const MAX_MATCHES = 50;
 
 export function searchPage(view: View): Page {
