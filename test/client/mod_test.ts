@@ -41,6 +41,25 @@ Deno.test("The client uses nothing of Deno, and of npm only snappyjs", async () 
   for (const other of others) assert.match(other, /\bsnappyjs@/);
 });
 
+Deno.test("The client loads sockets and compression only when they are needed, so that browsers can load it", async () => {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json", CLIENT] }).output();
+  interface Module {
+    specifier: string;
+    dependencies?: { isDynamic?: boolean; code?: { specifier: string } }[];
+  }
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as { modules: Module[] };
+  const bySpecifier = new Map(modules.map((module) => [module.specifier, module]));
+  const [{ specifier: first }] = modules.filter(({ specifier }) => specifier.endsWith("/src/client/mod.ts"));
+  const loaded = new Set([first]);
+  for (const specifier of loaded) {
+    for (const { isDynamic, code } of bySpecifier.get(specifier)?.dependencies ?? []) {
+      if (isDynamic !== true && code !== undefined) loaded.add(code.specifier);
+    }
+  }
+  assert.ok(loaded.size > 20);
+  assert.deepEqual([...loaded].filter((specifier) => !specifier.startsWith("file:")), []);
+});
+
 const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
 
 for (

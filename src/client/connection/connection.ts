@@ -13,7 +13,6 @@ import type { Connecting } from "../options/options.ts";
 import { atEndOfTurn } from "../runtime.ts";
 import type { ByteStream, Dial } from "./byte_stream.ts";
 import { type Agreement, serverError, shakeHands } from "./handshake.ts";
-import { dialTcp } from "./socket_stream.ts";
 
 /** Who uses a connection. */
 export interface ConnectionListener {
@@ -310,6 +309,12 @@ export class Connection {
     this.#listener?.onClosed(error);
   }
 }
+
+/** Sockets are loaded when they are needed: what has none, as browsers, can load all the rest. */
+const dialTcp: Dial = async (address, options) => {
+  const sockets = await import("./socket_stream.ts");
+  return await sockets.dialTcp(address, options);
+};
 
 function isHeartbeat(run: Uint8Array, at: number, total: number): boolean {
   if (total !== DATA_OFFSET + HEARTBEAT.length || run[at + DATA_OFFSET] !== HEARTBEAT[0]) return false;

@@ -13,7 +13,6 @@ import { FRAME_TYPE_ERROR } from "../../protocol/message.ts";
 import { ConnectionError, ServerError } from "../errors.ts";
 import { type Connecting, splitAddress } from "../options/options.ts";
 import { type ByteStream, withPrefix } from "./byte_stream.ts";
-import { deflated, snappied } from "./compression.ts";
 
 /** What a node agreed to. Numbers are 0 where it said nothing. */
 export interface Agreement {
@@ -166,8 +165,12 @@ export async function shakeHands(
     if (plain.startTls === null) throw handshakeError(address, "this carrier cannot change to TLS");
     await goOn(await plain.startTls(options.tls!, splitAddress("nsqd", address).host));
   }
-  if (agreed.deflate) await goOn(deflated(frames.release(), options.deflateLevel));
-  if (agreed.snappy) await goOn(snappied(frames.release()));
+  if (agreed.deflate || agreed.snappy) {
+    // Loaded when it is needed, as sockets are.
+    const { deflated, snappied } = await import("./compression.ts");
+    const below = frames.release();
+    await goOn(agreed.deflate ? deflated(below, options.deflateLevel) : snappied(below));
+  }
   const identity = await authenticate(frames, fields.auth_required === true, options, address);
   return {
     stream: frames.release(),
