@@ -7,6 +7,11 @@
 /**
  * Turns values into bodies and back. Both functions may throw: then the publish is refused, or the message
  * goes the way of bodies that do not decode (`onUndecodable`).
+ *
+ *     const numbers: Codec<number> = {
+ *       encode: (value) => new Uint8Array([value]),
+ *       decode: (body) => body[0],
+ *     };
  */
 export interface Codec<T> {
   /** The body, at least one byte. */
@@ -18,13 +23,21 @@ export interface Codec<T> {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Bodies as they are; the default. */
+/**
+ * Bodies as they are; the default of consumers.
+ *
+ *     new Producer({ nsqd: "10.0.0.1:4150", codec: bytes });
+ */
 export const bytes: Codec<Uint8Array> = {
   encode: (value) => value,
   decode: (body) => body,
 };
 
-/** Bodies as UTF-8 text; bytes that are none do not decode. */
+/**
+ * Bodies as UTF-8 text; bytes that are none do not decode.
+ *
+ *     new Consumer("orders", "mail", { nsqd: "10.0.0.1:4150", codec: text });
+ */
 export const text: Codec<string> = {
   encode: (value) => encoder.encode(value),
   decode: (body) => decoder.decode(body),

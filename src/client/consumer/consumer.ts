@@ -123,7 +123,11 @@ export class Consumer<T = Uint8Array> implements AsyncDisposable, AsyncIterable<
     });
   }
 
-  /** Adds a listener; returns the function that removes it. */
+  /**
+   * Adds a listener; returns the function that removes it.
+   *
+   *     consumer.on("error", (error) => console.error(error.message));
+   */
   on<K extends keyof ConsumerEvents<T>>(
     event: K,
     listener: (...args: ConsumerEvents<T>[K]) => void,
@@ -145,7 +149,10 @@ export class Consumer<T = Uint8Array> implements AsyncDisposable, AsyncIterable<
 
   /**
    * Calls `handler` for each message. A message is finished when the handler returns, and requeued when it throws,
-   * unless it was answered or detached. Resolves when the consumer is closed.
+   * unless it was answered or detached. Resolves when the consumer is closed; what a handler throws is an `error`
+   * event.
+   *
+   *     await consumer.run((message) => save(message.value), { concurrency: 10 });
    */
   run(handler: (message: Message<T>) => unknown, options: RunOptions = {}): Promise<void> {
     const concurrency = options.concurrency ?? Math.max(1, this.#maxInFlight);
@@ -160,6 +167,8 @@ export class Consumer<T = Uint8Array> implements AsyncDisposable, AsyncIterable<
   /**
    * Takes messages in a loop. Leaving the loop closes the consumer: the message that was handed out last is given
    * back if it is not answered, and others in hand may be answered until the deadline.
+   *
+   *     for await (const message of consumer) message.finish();
    */
   [Symbol.asyncIterator](): AsyncIterator<Message<T>, undefined, undefined> {
     this.#take();
@@ -183,7 +192,11 @@ export class Consumer<T = Uint8Array> implements AsyncDisposable, AsyncIterable<
     };
   }
 
-  /** The same as a stream, which holds no message itself. Cancelling it closes the consumer. */
+  /**
+   * The same as a stream, which holds no message itself. Cancelling it closes the consumer.
+   *
+   *     await consumer.readable.pipeTo(new WritableStream({ write: (message) => void message.finish() }));
+   */
   get readable(): ReadableStream<Message<T>> {
     return new ReadableStream<Message<T>>({
       pull: async (controller) => {
@@ -197,7 +210,11 @@ export class Consumer<T = Uint8Array> implements AsyncDisposable, AsyncIterable<
     }, { highWaterMark: 0 });
   }
 
-  /** Messages in hand at a time, over all nodes; 0 pauses. */
+  /**
+   * Messages in hand at a time, over all nodes; 0 pauses.
+   *
+   *     consumer.maxInFlight = 0; // and later 200 again
+   */
   get maxInFlight(): number {
     return this.#maxInFlight;
   }

@@ -33,7 +33,12 @@ export interface LookupAnswer<T> {
   readonly errors: readonly LookupError[];
 }
 
-/** The lookupds of one producer or consumer. */
+/**
+ * Asks lookupds which nodes and topics there are.
+ *
+ *     const lookupd = new LookupdClient(["10.0.0.1:4161"], { timeoutMs: 5_000, secret: "", userAgent: "me" });
+ *     const { value: nodes, errors } = await lookupd.nodesOf("orders");
+ */
 export class LookupdClient {
   readonly #addresses: readonly string[];
   readonly #settings: LookupdSettings;

@@ -114,6 +114,9 @@ export const GO_OPTION_NAMES: readonly string[] = Object.keys(GO_OPTIONS);
 /**
  * Sets the option that `text` names, such as `max_attempts,5`, `tls-v1` or `msg_timeout,30s`.
  *
+ *     const options: GoOptions = { lookupd: "10.0.0.1:4161" };
+ *     applyGoOption(options, "msg_timeout,30s");
+ *
  * @throws {OptionError} in the words of the official Go client, such as `invalid option nope`
  */
 export function applyGoOption(options: GoOptions, text: string): void {

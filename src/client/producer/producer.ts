@@ -77,7 +77,11 @@ export class Producer<T = Uint8Array | string> implements AsyncDisposable {
     });
   }
 
-  /** Adds a listener; returns the function that removes it. */
+  /**
+   * Adds a listener; returns the function that removes it.
+   *
+   *     producer.on("error", (error) => console.error(error.code, error.message));
+   */
   on<K extends keyof ProducerEvents>(event: K, listener: (...args: ProducerEvents[K]) => void): () => void {
     return this.#events.on(event, listener);
   }
@@ -88,7 +92,7 @@ export class Producer<T = Uint8Array | string> implements AsyncDisposable {
   }
 
   /**
-   * Connects now instead of at the first publish. Resolves when at least one node is connected.
+   * Connects now instead of at the first publish. Resolves when each node was tried, and one is connected.
    *
    * @throws {ConnectionError} when none can be reached; the producer goes on trying
    * @throws {ClosedError}
@@ -105,6 +109,8 @@ export class Producer<T = Uint8Array | string> implements AsyncDisposable {
   /**
    * Publishes `value` to `topic`. Resolves when a node has confirmed it.
    *
+   *     await producer.publish("orders", "in a minute", { defer: 60_000 });
+   *
    * @throws {PublishError} `isSent` tells whether publishing again may make a duplicate
    * @throws {OptionError} for a bad topic, an empty body or bad options
    * @throws {ClosedError}
@@ -118,6 +124,8 @@ export class Producer<T = Uint8Array | string> implements AsyncDisposable {
   /**
    * Publishes several messages to `topic`, in as few commands as the limits allow. Resolves when all are
    * confirmed.
+   *
+   *     await producer.publishMany("orders", ["one", "two"]);
    *
    * @throws as `publish()`, with the first failure; the other messages may have been published
    */
