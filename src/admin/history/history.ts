@@ -35,6 +35,8 @@ const STILL_SECONDS = 60;
 /** Polls further apart than so many steps, and seconds, leave a gap. */
 const GAP_STEPS = 6;
 const GAP_SECONDS = 60;
+/** Of the limit: fuller than this, nothing new is begun. */
+const FULL_SHARE = 0.9;
 /** How often what is too old is looked for, in polls. */
 const TRIM_EVERY = 60;
 
@@ -136,6 +138,8 @@ export class History {
     }
     let series = this.#series.get(key);
     if (series === undefined) {
+      // What is there already is worth more than the beginning of something else.
+      if (!isAlways && this.#bytes > this.#limitBytes * FULL_SHARE) return;
       this.#series.set(key, series = new Series(WIDTH));
       this.#bytes += SERIES_OVERHEAD_BYTES;
     }
@@ -160,21 +164,39 @@ export class History {
   #trim(second: number): void {
     for (const [tier, { keptSeconds }] of tiers.entries()) this.#dropBefore(tier, second - keptSeconds);
     for (const [tier, { keptSeconds }] of tiers.entries()) {
-      for (let share = 0.9; share >= 0.1 && this.#bytes > this.#limitBytes; share -= 0.1) {
-        this.#dropBefore(tier, second - keptSeconds * share);
+      for (let tenths = 9; tenths >= 0 && this.#bytes > this.#limitBytes; tenths--) {
+        this.#dropBefore(tier, second - keptSeconds * tenths / 10, isExpendable);
       }
+    }
+    // So much is active at once that not even the last rows of all have room.
+    for (const key of this.#series.keys()) {
+      if (this.#bytes <= this.#limitBytes) break;
+      if (isExpendable(key)) this.#forget(key);
     }
     for (const [key, series] of this.#series) {
       if (!series.isEmpty || second - series.lastSecond < tiers[0].keptSeconds) continue;
-      this.#series.delete(key);
-      this.#lastRows.delete(key);
-      this.#bytes -= SERIES_OVERHEAD_BYTES;
+      this.#forget(key);
     }
   }
 
-  #dropBefore(tier: number, second: number): void {
-    for (const series of this.#series.values()) this.#bytes -= series.dropBefore(tier, second);
+  #forget(key: string): void {
+    const series = this.#series.get(key)!;
+    for (const tier of tiers.keys()) this.#bytes -= series.dropBefore(tier, Infinity);
+    this.#bytes -= SERIES_OVERHEAD_BYTES;
+    this.#series.delete(key);
+    this.#lastRows.delete(key);
   }
+
+  #dropBefore(tier: number, second: number, isMeant: (key: string) => boolean = () => true): void {
+    for (const [key, series] of this.#series) {
+      if (isMeant(key)) this.#bytes -= series.dropBefore(tier, second);
+    }
+  }
+}
+
+/** There are few nodes and one sum of everything, which the others are read by. */
+function isExpendable(key: string): boolean {
+  return key !== ALL && !key.startsWith("n:");
 }
 
 function rowOf(figures: Figures, latency: LatencyView | null): number[] {
