@@ -1,7 +1,7 @@
 /**
  * The seam between the console's server side and its pages: what a page may ask and do.
  *
- * Tested in test/admin/console_test.ts.
+ * Tested in test/admin/actions/actions_test.ts and test/admin/http/app_test.ts.
  */
 import type { Context } from "hono";
 import type { WebInfo } from "../http/web_handler.ts";

@@ -1,4 +1,4 @@
-/** What pages ask and do, on top of poller, history, actions and access. Tested in test/admin/console_test.ts. */
+/** What pages ask and do, on top of poller, history, actions and access. Tested in test/admin/actions/actions_test.ts and test/admin/http/app_test.ts. */
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import type { Clock } from "../clock/clock.ts";
 import { targetOf } from "../http/request_target.ts";
