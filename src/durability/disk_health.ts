@@ -22,6 +22,11 @@ export class DiskHealth {
     return this.#failures.has(action);
   }
 
+  /** Why `action` fails, null when it does not. */
+  failureOf(action: string): Error | null {
+    return this.#failures.get(action) ?? null;
+  }
+
   /** Does `work`, and takes note of how it went. */
   guard(action: string, work: () => void): void {
     try {

@@ -7,7 +7,8 @@ import type { Durability } from "../broker/store.ts";
 import type { Topic } from "../broker/topic.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../log/logger.ts";
-import type { CommitLog, DelayEntry } from "../storage/commit_log.ts";
+import type { DelayEntry } from "../storage/block.ts";
+import type { CommitLog } from "../storage/commit_log.ts";
 import type { Segment } from "../storage/segment.ts";
 import type { PositionWriter } from "./position_writer.ts";
 
@@ -47,6 +48,8 @@ export class GroupWriter {
    * @throws when the disk refuses; what was staged stays so
    */
   write(topics: readonly Topic[]): boolean {
+    const { reserveFailure } = this.#log;
+    if (topics.length > 0 && reserveFailure !== null && !this.isWritable()) throw reserveFailure;
     const { staged } = this.#positions;
     this.#positions.noteClock();
     this.#positions.stageMany();

@@ -17,7 +17,7 @@ import type { Clock } from "../clock/clock.ts";
 import { SteadyTime } from "../clock/steady_time.ts";
 import type { Logger } from "../log/logger.ts";
 import { CommitLog } from "../storage/commit_log.ts";
-import type { FileSystem } from "../storage/file_system.ts";
+import { type FileSystem, isDiskFull } from "../storage/file_system.ts";
 import type { Segment } from "../storage/segment.ts";
 import { ReadFaultReports } from "./backlog/read_faults.ts";
 import { BackgroundSync } from "./background_sync.ts";
@@ -33,7 +33,7 @@ import { SnapshotWriter } from "./snapshot_writer.ts";
 import type { StorageFigures } from "./storage_figures.ts";
 import { ImportLog } from "./take_over/import_log.ts";
 import { TrackedBases } from "./tracked_bases.ts";
-import { Upkeep } from "./upkeep.ts";
+import { BEGIN_LOG, Upkeep } from "./upkeep.ts";
 
 export interface PersistenceOptions {
   directory: string;
@@ -48,6 +48,9 @@ export interface PersistenceOptions {
   syncTimeout: number;
 }
 
+/** What spilling is called in the log. */
+const MOVE_OUT = "move backlog out of memory";
+
 export class Persistence implements Store {
   /** What a take-over writes. */
   readonly imports: ImportLog;
@@ -55,6 +58,7 @@ export class Persistence implements Store {
   readonly #log: CommitLog;
   readonly #logger: Logger;
   readonly #health: DiskHealth;
+  readonly #durability: Durability;
   readonly #queues = new ImportedQueues();
   readonly #positions: PositionWriter;
   readonly #groups: GroupWriter;
@@ -74,6 +78,7 @@ export class Persistence implements Store {
     logger: Logger,
   ) {
     this.#logger = logger;
+    this.#durability = options.durability;
     const steady = this.#steady = new SteadyTime(clock);
     const { directory, maxBytesPerFile, durability } = options, syncsOften = durability === "disk";
     const log = this.#log = new CommitLog(
@@ -125,8 +130,19 @@ export class Persistence implements Store {
     restore(broker, recovery, metadata, targets, this.#logger);
     for (const warning of recovery.warnings) this.#logger.warn(`LOG: ${warning}`);
     this.#positions.begin(broker);
-    this.#log.start();
+    this.#start();
     this.#upkeep.start(broker);
+  }
+
+  /** On a full disk the node serves what there is, and takes nothing until there is room. */
+  #start(): void {
+    try {
+      this.#log.start();
+      this.#log.keepReserve();
+    } catch (cause) {
+      if (!isDiskFull(cause)) throw cause;
+      this.#health.failed(BEGIN_LOG, cause as Error);
+    }
   }
 
   /** Called when something that `nsqd.dat` holds changed; `now` when it must be there before the answer. */
@@ -149,13 +165,23 @@ export class Persistence implements Store {
   // ---- groups and positions -----------------------------------------------------------------
 
   write(topics: readonly Topic[]): boolean {
+    this.#refuseBeyondMemory(topics);
     const hasWritten = this.#groups.write(topics);
     if (hasWritten) this.#sync.groupWritten();
     return hasWritten;
   }
 
   isWritable(): boolean {
-    return this.#groups.isWritable();
+    if (this.#durability === "memory") this.enforceBudget();
+    return !this.#health.isFailing(MOVE_OUT) && this.#groups.isWritable();
+  }
+
+  /** At level `memory` what is published is nowhere else: when no more can leave memory, no more may come. */
+  #refuseBeyondMemory(topics: readonly Topic[]): void {
+    if (this.#durability !== "memory" || topics.length === 0 || !this.#health.isFailing(MOVE_OUT)) return;
+    this.enforceBudget();
+    const cause = this.#health.failureOf(MOVE_OUT);
+    if (cause !== null) throw cause;
   }
 
   sync(): Promise<void> {
@@ -215,7 +241,7 @@ export class Persistence implements Store {
 
   /** Holds memory to its budget; called at the end of every turn that committed something. */
   enforceBudget(): void {
-    this.#health.guard("move backlog out of memory", () => this.#residency.enforce());
+    this.#health.guard(MOVE_OUT, () => this.#residency.enforce());
   }
 
   load(segment: Segment): Promise<void> {

@@ -10,7 +10,7 @@ import type { Channel, ChannelTopic } from "../broker/channel.ts";
 import { FULL_JOURNAL } from "../broker/channel/journal.ts";
 import type { Topic } from "../broker/topic.ts";
 import type { CommitLog } from "../storage/commit_log.ts";
-import { StateWriter } from "../storage/state_records.ts";
+import { StateWriter } from "../storage/state/state_records.ts";
 import { snapshotWritten, writeChanges, writeMessages } from "./positions.ts";
 import type { TrackedBases } from "./tracked_bases.ts";
 

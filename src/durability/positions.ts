@@ -5,8 +5,8 @@
  * delivery; all else before the cursor is finished or tracked. Tracked messages are told when they change.
  */
 import type { SteadyTime } from "../clock/steady_time.ts";
-import type { StateWriter } from "../storage/state_records.ts";
-import { TrackedList } from "../storage/tracked_list.ts";
+import type { StateWriter } from "../storage/state/state_records.ts";
+import { TrackedList } from "../storage/state/tracked_list.ts";
 import type { Channel } from "../broker/channel.ts";
 import { FINISHED, FIRST_SLOT } from "../broker/topic_log/chunk.ts";
 import type { TrackedMessage } from "../broker/tracked/tracked_message.ts";

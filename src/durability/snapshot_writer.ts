@@ -5,7 +5,7 @@
  */
 import type { SteadyTime } from "../clock/steady_time.ts";
 import type { Broker } from "../broker/broker.ts";
-import { StateWriter } from "../storage/state_records.ts";
+import { StateWriter } from "../storage/state/state_records.ts";
 import type { ImportedQueues } from "./take_over/imported_queues.ts";
 import type { PositionWriter } from "./position_writer.ts";
 import { writeSnapshot, writeTopic } from "./positions.ts";

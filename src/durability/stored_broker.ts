@@ -7,7 +7,7 @@ import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
 import { removeLeftovers } from "../storage/atomic_file.ts";
-import type { FileSystem } from "../storage/file_system.ts";
+import { type FileSystem, isDiskFull } from "../storage/file_system.ts";
 import { toleratingUnsyncable } from "../storage/unsyncable_directories.ts";
 import { loadMetadata, MetadataWriter } from "./metadata.ts";
 import { Persistence, type PersistenceOptions } from "./persistence.ts";
@@ -63,7 +63,7 @@ export async function openStoredBroker(
     await takeOver(broker, persistence.imports, fileSystem, directory, clock, logger).catch((cause) => {
       throw startupError(`failed to take over the queues in ${directory}`, cause as Error);
     });
-    startStep("failed to persist metadata", () => metadata.write(), true);
+    startStep("failed to persist metadata", () => writeMetadata(metadata), true);
   } catch (cause) {
     await abandon();
     throw cause;
@@ -85,6 +85,16 @@ export async function openStoredBroker(
       return failures.length === 0;
     },
   };
+}
+
+/** A full disk is no reason not to serve what there is: it is written once there is room. */
+function writeMetadata(metadata: MetadataWriter): void {
+  try {
+    metadata.write();
+  } catch (cause) {
+    if (!isDiskFull(cause)) throw cause;
+    metadata.changed(true);
+  }
 }
 
 function startStep<T>(action: string, work: () => T, standsAlone = false): T {

@@ -11,10 +11,10 @@ import { setImmediate } from "node:timers";
 import type { Channel } from "../broker/channel.ts";
 import type { CommitLog } from "../storage/commit_log.ts";
 import type { LogFile } from "../storage/log_file.ts";
-import type { BasePlace, StateWriter } from "../storage/state_records.ts";
-import { placeBytes } from "../storage/tracked_base.ts";
-import { SeqSet } from "../storage/seq_set.ts";
-import { TrackedList } from "../storage/tracked_list.ts";
+import type { BasePlace, StateWriter } from "../storage/state/state_records.ts";
+import { placeBytes } from "../storage/state/tracked_base.ts";
+import { SeqSet } from "../storage/state/seq_set.ts";
+import { TrackedList } from "../storage/state/tracked_list.ts";
 import { trackedDueMs } from "./positions.ts";
 
 /** A channel with fewer tracked messages has no base: they are told in full. */

@@ -16,6 +16,9 @@ const QUIET_SHARE = 1 / 64;
 /** In a quiet round, garbage of this share of a log file is worth a new one. */
 const QUIET_GARBAGE_SHARE = 1 / 4;
 
+/** What beginning the first file is called in the log. */
+export const BEGIN_LOG = "begin the log";
+
 /** What the rounds look after. */
 export interface UpkeepParts {
   log: CommitLog;
@@ -59,6 +62,8 @@ export class Upkeep {
   /** One round; never rejects: what the disk refuses shows in its health, and the next round tries again. */
   async round(): Promise<void> {
     const { log, positions, residency, compaction, sync, health } = this.#parts;
+    if (!log.isStarted) health.guard(BEGIN_LOG, () => log.start());
+    else if (health.isFailing(BEGIN_LOG)) health.worked(BEGIN_LOG);
     health.guard("write positions", () => positions.flush());
     residency.tidy();
     const { bytes } = log.statistics, roundBytes = bytes - this.#bytesSeen;
@@ -66,8 +71,11 @@ export class Upkeep {
     const isQuiet = roundBytes < log.maxBytesPerFile * QUIET_SHARE;
     sync.keepsSpare = !isQuiet;
     this.#makeRoom(isQuiet, roundBytes === 0);
-    sync.beginIfDue();
+    // While no file can be begun, those that are older than the snapshot on the disk go all the same.
+    if (log.isStarted) sync.beginIfDue();
+    else sync.begin();
     sync.reclaim(!isQuiet);
+    if (log.isStarted) health.guard("keep a reserve", () => log.keepReserve());
     try {
       await compaction.run(this.#broker!);
       health.worked("compact");
@@ -84,6 +92,7 @@ export class Upkeep {
     const { log, sync, health } = this.#parts, broker = this.#broker!;
     const isRefused = broker.committer.failure !== null;
     if (!isQuiet && !isRefused) return;
+    if (!log.isStarted) return;
     health.guard("make room", () => {
       log.dropSpare();
       const garbageBytes = isIdle || isRefused ? 0 : log.maxBytesPerFile * QUIET_GARBAGE_SHARE;

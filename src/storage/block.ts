@@ -105,3 +105,20 @@ export function decodeBlock(
 export function blockBytes(header: BlockHeader): number {
   return BLOCK_HEADER_BYTES + header.extraBytes + header.dataBytes;
 }
+
+/** A record of a group that is to be deferred when it is released. */
+export interface DelayEntry {
+  /** Index in the segment. */
+  index: number;
+  delayMs: number;
+}
+
+/** The extra part of a messages block whose first record has index `from` in its segment. */
+export function encodeDelays(delays: readonly DelayEntry[], from: number): Uint8Array {
+  const bytes = new Uint8Array(delays.length * DELAY_ENTRY_BYTES), view = new DataView(bytes.buffer);
+  delays.forEach((delay, i) => {
+    view.setUint32(i * DELAY_ENTRY_BYTES, delay.index - from);
+    view.setFloat64(i * DELAY_ENTRY_BYTES + 4, delay.delayMs);
+  });
+  return bytes;
+}

@@ -10,39 +10,20 @@
  * disk; extents are added to a segment only after the group that holds them was written.
  */
 import type { Clock } from "../clock/clock.ts";
-import {
-  DELAY_ENTRY_BYTES,
-  FLAG_SNAPSHOT_BEGIN,
-  FLAG_SNAPSHOT_END,
-  FLAG_SNAPSHOT_PART,
-  KIND_MESSAGES,
-  KIND_STATE,
-} from "./block.ts";
-import type { FileSystem } from "./file_system.ts";
+import { type DelayEntry, encodeDelays, KIND_MESSAGES, KIND_STATE } from "./block.ts";
+import { type FileSystem, isDiskFull } from "./file_system.ts";
 import { KeptFiles, type KeptPlace } from "./kept_files.ts";
-import type { IndexEntry, LogFile } from "./log_file.ts";
+import { addExtent, type IndexEntry, type LogFile } from "./log_file.ts";
 import { LogFiles, type LogFilesOptions } from "./log_files.ts";
 import { LogStatistics } from "./log_statistics.ts";
 import { recover, type Recovery } from "./recovery.ts";
 import type { Extent, Segment } from "./segment.ts";
-import type { StateWriter } from "./state_records.ts";
-import type { TrackedList } from "./tracked_list.ts";
+import { Reserve } from "./reserve.ts";
+import { appendSnapshots, type SnapshotSource } from "./snapshot.ts";
+import type { StateWriter } from "./state/state_records.ts";
+import type { TrackedList } from "./state/tracked_list.ts";
 
 export type CommitLogOptions = LogFilesOptions;
-
-/** A record of a group that is to be deferred when it is released. */
-export interface DelayEntry {
-  /** Index in the segment. */
-  index: number;
-  delayMs: number;
-}
-
-/**
- * Writes the whole state, in as many parts as it likes, by calling `emit` with the filled writer.
- *
- * @returns what is called once all of it is in a file: until then nothing counts as told
- */
-export type SnapshotSource = (emit: (part: StateWriter) => void) => () => void;
 
 interface PendingExtent {
   segment: Segment;
@@ -54,8 +35,6 @@ interface PendingExtent {
 
 /** A current file smaller than this is not worth replacing. */
 const MIN_GARBAGE_BYTES = 1 << 20;
-/** Snapshots at the start of a file: one damaged byte must not cost the whole state. */
-const SNAPSHOT_COPIES = 2;
 const EMPTY = new Uint8Array(0);
 
 export class CommitLog {
@@ -67,7 +46,11 @@ export class CommitLog {
   readonly #clock: Clock;
   readonly #files: LogFiles;
   readonly #kept: KeptFiles;
+  readonly #reserve: Reserve;
   #current: LogFile | null = null;
+  #startFailure: Error | null = null;
+  /** The log file with the snapshot that a start read. */
+  #recoveredNumber = -1;
   /** The newest log file whose snapshot is on the disk. */
   #safeNumber = -1;
   #pending: PendingExtent[] = [];
@@ -84,6 +67,7 @@ export class CommitLog {
     this.#snapshot = snapshot;
     this.#clock = clock;
     this.#files = new LogFiles(fileSystem, options);
+    this.#reserve = new Reserve(fileSystem, options.directory);
     this.#kept = new KeptFiles(this.#files, options.maxBytesPerFile);
   }
 
@@ -91,15 +75,46 @@ export class CommitLog {
   open(): Recovery {
     const recovery = recover(this.#fileSystem, this.#options.directory);
     this.#files.adopt(recovery.files, { log: recovery.nextLogNumber, kept: recovery.nextKeptNumber });
+    this.#recoveredNumber = recovery.snapshotNumber;
     return recovery;
   }
 
-  /** Starts a new log file with a snapshot. Called once before anything is appended. @throws when the disk refuses */
+  /**
+   * Starts a new log file with a snapshot. Until that works nothing can be appended; what is there can be read.
+   *
+   * @throws when the disk refuses, which may be tried again
+   */
   start(): void {
-    this.#roll();
+    try {
+      this.#roll();
+    } catch (cause) {
+      this.#startFailure = cause as Error;
+      throw cause;
+    }
+    this.#startFailure = null;
     for (const file of this.#files.all) {
       if (file !== this.#current && !file.finished) this.#files.finish(file);
     }
+  }
+
+  get isStarted(): boolean {
+    return this.#current !== null;
+  }
+
+  /** The file that is written. @throws when there is none yet */
+  get #writable(): LogFile {
+    if (this.#current === null) throw this.#startFailure ?? new Error("the log is not open");
+    return this.#current;
+  }
+
+  /** Why nothing may be published although it could be written, null when it may. */
+  get reserveFailure(): Error | null {
+    return this.#reserve.failure;
+  }
+
+  /** Holds room for a snapshot on a full disk. @throws when there is none */
+  keepReserve(): void {
+    this.#reserve.keep(this.#current?.snapshotBytes ?? 0);
   }
 
   get maxBytesPerFile(): number {
@@ -153,7 +168,7 @@ export class CommitLog {
     data: Uint8Array,
   ): IndexEntry {
     try {
-      return this.#current!.append(kind, 0, topicNumber, firstSeq, count, extra, data);
+      return this.#writable.append(kind, 0, topicNumber, firstSeq, count, extra, data);
     } catch (cause) {
       this.abort();
       throw cause;
@@ -167,8 +182,8 @@ export class CommitLog {
    * @throws when the disk refuses; the group is then gone as if never staged
    */
   commit(): boolean {
-    const file = this.#current!, before = file.size, startedMs = this.#clock.monotonicMs();
-    if (file.end === before) return false;
+    const file = this.#current, before = file?.size ?? 0, startedMs = this.#clock.monotonicMs();
+    if (file === null || file.end === before) return false;
     try {
       file.flush();
     } catch (cause) {
@@ -197,20 +212,23 @@ export class CommitLog {
    * half of what is written is snapshots. Called between groups. @throws when the disk refuses
    */
   rollIfFull(): void {
-    const { size, snapshotBytes } = this.#current!;
+    const { size, snapshotBytes } = this.#writable;
     if (size - snapshotBytes >= Math.max(this.#options.maxBytesPerFile, snapshotBytes)) this.#roll();
   }
 
   /** Forgets what was staged, because it could not be written. */
   abort(): void {
     this.#pending.length = 0;
-    this.#refusedBytes = this.#current!.attemptedBytes;
-    this.#current!.rewind();
+    if (this.#current === null) return;
+    this.#refusedBytes = this.#current.attemptedBytes;
+    this.#current.rewind();
   }
 
   /** Finds out whether the disk takes what it refused last; leaves nothing behind. @throws when it does not */
   probe(): void {
-    const file = this.#current!;
+    if (this.#current === null) this.start();
+    this.keepReserve();
+    const file = this.#writable;
     try {
       file.fill(this.#refusedBytes);
     } finally {
@@ -226,7 +244,7 @@ export class CommitLog {
    * @throws when the disk refuses
    */
   rollIfGarbage(minBytes: number): boolean {
-    const { diskBytes, liveBytes, snapshotBytes } = this.#current!,
+    const { diskBytes, liveBytes, snapshotBytes } = this.#writable,
       followingBytes = diskBytes - snapshotBytes;
     if (followingBytes < Math.max(minBytes, MIN_GARBAGE_BYTES, snapshotBytes)) return false;
     if (liveBytes * 2 > followingBytes) return false;
@@ -239,11 +257,21 @@ export class CommitLog {
     this.#roll();
   }
 
+  /** On a full disk the reserve makes room for the snapshot, without which no file could ever go. */
   #roll(): void {
+    try {
+      this.#begin();
+    } catch (cause) {
+      if (!isDiskFull(cause) || !this.#reserve.giveUp()) throw cause;
+      this.#begin();
+    }
+  }
+
+  #begin(): void {
     const file = this.#files.createLog();
     let written: () => void = () => {};
     try {
-      for (let copy = 0; copy < SNAPSHOT_COPIES; copy++) written = this.#writeSnapshot(file);
+      written = appendSnapshots(file, this.#snapshot);
       file.flush();
     } catch (cause) {
       this.#files.discard(file);
@@ -255,17 +283,6 @@ export class CommitLog {
     this.#files.add(file);
     written();
     if (old !== null) this.#files.finish(old);
-  }
-
-  /** Appends the whole state to `file`; what is returned is to be called once that is written. */
-  #writeSnapshot(file: LogFile): () => void {
-    let flags = FLAG_SNAPSHOT_PART | FLAG_SNAPSHOT_BEGIN;
-    const written = this.#snapshot((part) => {
-      file.append(KIND_STATE, flags, 0, 0, part.count, EMPTY, part.bytes);
-      flags = FLAG_SNAPSHOT_PART;
-    });
-    file.append(KIND_STATE, flags | FLAG_SNAPSHOT_END, 0, 0, 0, EMPTY, EMPTY);
-    return written;
   }
 
   #isReclaimable(file: LogFile): boolean {
@@ -300,11 +317,13 @@ export class CommitLog {
   async sync(): Promise<void> {
     // They stay in the list while they are synced: two syncs may run, and no file may be removed meanwhile.
     const files = this.#files, older = [...files.unsynced];
-    const current = this.#current!, superseded = new Set(this.#superseded);
+    const current = this.#current, superseded = new Set(this.#superseded);
     this.#unsyncedBytes = 0;
     const startedMs = this.#clock.monotonicMs();
     for (const file of older) await file.sync();
-    await current.sync();
+    // Before a file was begun those of the last start are as they were, and the newest snapshot is in one of them.
+    if (current === null) { for (const file of files.all) await file.sync(); }
+    await current?.sync();
     await files.syncNewEntries();
     files.unsynced = files.unsynced.filter((file) => !older.includes(file));
     for (const file of older) file.closeWriter();
@@ -312,12 +331,12 @@ export class CommitLog {
       if (superseded.has(extent)) extent.file.liveBytes -= extent.byteLength;
       return !superseded.has(extent);
     });
-    this.#isSynced(current, startedMs);
+    this.#isSynced(current?.number ?? this.#recoveredNumber, startedMs);
   }
 
   /** True after a roll, until the snapshot in the new file is on the disk. */
   get isInsecure(): boolean {
-    return this.#current!.number > this.#safeNumber;
+    return this.#current !== null && this.#current.number > this.#safeNumber;
   }
 
   /**
@@ -325,14 +344,14 @@ export class CommitLog {
    * Done right after a roll there is little else in it to write.
    */
   async secure(): Promise<void> {
-    const current = this.#current!, startedMs = this.#clock.monotonicMs();
+    const current = this.#writable, startedMs = this.#clock.monotonicMs();
     await current.sync();
     await this.#files.syncNewEntries();
-    this.#isSynced(current, startedMs);
+    this.#isSynced(current.number, startedMs);
   }
 
-  #isSynced(file: LogFile, startedMs: number): void {
-    this.#safeNumber = Math.max(this.#safeNumber, file.number);
+  #isSynced(fileNumber: number, startedMs: number): void {
+    this.#safeNumber = Math.max(this.#safeNumber, fileNumber);
     this.statistics.syncSeconds.add((this.#clock.monotonicMs() - startedMs) / 1000);
   }
 
@@ -387,24 +406,4 @@ export class CommitLog {
     await this.#files.close(this.#current);
     await this.#files.syncDirectory();
   }
-}
-
-function addExtent(segment: Segment, file: LogFile, entry: IndexEntry): void {
-  segment.extents.push({
-    file,
-    fileOffset: entry.dataAt,
-    byteLength: entry.dataBytes,
-    count: entry.count,
-    checksum: entry.dataCrc,
-  });
-  file.liveBytes += entry.dataBytes;
-}
-
-function encodeDelays(delays: DelayEntry[], from: number): Uint8Array {
-  const bytes = new Uint8Array(delays.length * DELAY_ENTRY_BYTES), view = new DataView(bytes.buffer);
-  delays.forEach((delay, i) => {
-    view.setUint32(i * DELAY_ENTRY_BYTES, delay.index - from);
-    view.setFloat64(i * DELAY_ENTRY_BYTES + 4, delay.delayMs);
-  });
-  return bytes;
 }

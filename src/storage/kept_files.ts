@@ -6,9 +6,9 @@
 import type { IndexEntry, LogFile } from "./log_file.ts";
 import type { LogFiles } from "./log_files.ts";
 import type { Segment } from "./segment.ts";
-import type { BasePlace } from "./state_records.ts";
-import { appendBase } from "./tracked_base.ts";
-import type { TrackedList } from "./tracked_list.ts";
+import type { BasePlace } from "./state/state_records.ts";
+import { appendBase } from "./state/tracked_base.ts";
+import type { TrackedList } from "./state/tracked_list.ts";
 
 /** Where the records of a segment were written. */
 export interface KeptPlace {

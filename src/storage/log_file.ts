@@ -19,7 +19,7 @@ import {
   KIND_SPARSE,
 } from "./block.ts";
 import { type FileHandle, type FileSystem, writeAllSync } from "./file_system.ts";
-import type { SegmentSource } from "./segment.ts";
+import type { Segment, SegmentSource } from "./segment.ts";
 
 export type LogFileKind = "log" | "kept";
 
@@ -330,4 +330,16 @@ export function decodeIndex(data: Uint8Array, count: number): IndexEntry[] {
       dataCrc: view.getUint32(at + 32),
     };
   });
+}
+
+/** The records of `entry` in `file` are those of `segment` behind what it has. */
+export function addExtent(segment: Segment, file: LogFile, entry: IndexEntry): void {
+  segment.extents.push({
+    file,
+    fileOffset: entry.dataAt,
+    byteLength: entry.dataBytes,
+    count: entry.count,
+    checksum: entry.dataCrc,
+  });
+  file.liveBytes += entry.dataBytes;
 }

@@ -31,9 +31,9 @@ import {
   TRAILER_BYTES,
   TRAILER_MAGIC,
 } from "./log_file.ts";
-import { RecoveredState } from "./recovered_state.ts";
-import { readStateRecords } from "./state_records.ts";
-import { readBase } from "./tracked_base.ts";
+import { RecoveredState } from "./state/recovered_state.ts";
+import { readStateRecords } from "./state/state_records.ts";
+import { readBase } from "./state/tracked_base.ts";
 
 /** A block of messages and where it is. */
 export interface RecoveredBlock {
@@ -52,6 +52,8 @@ export interface Recovery {
   files: LogFile[];
   nextLogNumber: number;
   nextKeptNumber: number;
+  /** The log file whose snapshot the state begins with, -1 when there is none. */
+  snapshotNumber: number;
   /** What was found damaged, for the log. */
   warnings: string[];
   /** Whether a block matches its checksums; of one that does not a copy is kept, with a warning in the list. */
@@ -88,6 +90,7 @@ export function recover(fileSystem: FileSystem, directory: string): Recovery {
     files: [],
     nextLogNumber: 1 + Math.max(0, ...found.filter((f) => f.kind === "log").map((f) => f.number)),
     nextKeptNumber: 1 + Math.max(0, ...found.filter((f) => f.kind === "kept").map((f) => f.number)),
+    snapshotNumber: -1,
     warnings: [],
     isSound: (block) => block.isVerified || isSound(fileSystem, block, recovery.warnings),
   };
@@ -96,7 +99,9 @@ export function recover(fileSystem: FileSystem, directory: string): Recovery {
   for (let i = logs.length - 1; i >= 0; i--) {
     const scan = scanFile(fileSystem, logs[i], recovery.warnings);
     scans.set(logs[i], scan);
-    if (scan.snapshot !== null) break;
+    if (scan.snapshot === null) continue;
+    recovery.snapshotNumber = logs[i].number;
+    break;
   }
   if ([...scans.values()].every((scan) => scan.snapshot === null)) {
     keepStateless(fileSystem, scans, recovery.warnings);

@@ -7,7 +7,8 @@
 import { systemClock } from "../../src/clock/clock.ts";
 import { newBuffer, wrapBuffer } from "../../src/buffers/buffer_pool.ts";
 import { RECORD_OVERHEAD } from "../../src/protocol/message.ts";
-import { CommitLog, type SnapshotSource } from "../../src/storage/commit_log.ts";
+import { CommitLog } from "../../src/storage/commit_log.ts";
+import type { SnapshotSource } from "../../src/storage/snapshot.ts";
 import { denoFileSystem } from "../../src/storage/file_system.ts";
 import { recover } from "../../src/storage/recovery.ts";
 import { Segment } from "../../src/storage/segment.ts";

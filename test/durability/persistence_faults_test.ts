@@ -7,7 +7,7 @@ import { newBuffer } from "../../src/buffers/buffer_pool.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeConsumer } from "../support/fake_consumer.ts";
 import { MemoryFileSystem } from "../support/memory_file_system.ts";
-import { PersistentBroker } from "../support/persistent_broker.ts";
+import { DIRECTORY, PersistentBroker } from "../support/persistent_broker.ts";
 import { until } from "../support/program_process.ts";
 import { unfinished } from "../support/recovered_contents.ts";
 
@@ -48,6 +48,7 @@ Deno.test("Persistence keeps requeued messages when a new log file cannot be beg
   const [first, ...others] = consumer.takeDeliveries().map(({ seq }) => seq);
   channel.requeue(consumer.subscription, first, LONG_MS, node.broker.nowMs);
   // Room for the message that fills the file, and none for the snapshot that begins the next one.
+  files.remove(`${DIRECTORY}/reserve.log`);
   files.freeBytes = 1700;
   publishAll(node, topic, 1, 1500);
   assert.match(node.logLines.join(""), /failed to roll the log/);

@@ -51,7 +51,7 @@ Deno.test("What a crash left beside nsqd.dat goes at the next start, and nothing
     }
     await using _server = await startNsqd([], { directory, fileSystem });
     const left = fileSystem.list(directory).filter((name) => !name.startsWith("commit."));
-    assert.deepEqual(left.sort(), [...others, "nsqd.dat"].sort());
+    assert.deepEqual(left.sort(), [...others, "nsqd.dat", "reserve.log"].sort());
   });
 });
 

@@ -5,7 +5,7 @@ import { blockBytes, decodeBlock, FLAG_SNAPSHOT_END } from "../../src/storage/bl
 import { CommitLog } from "../../src/storage/commit_log.ts";
 import { recover } from "../../src/storage/recovery.ts";
 import { Segment } from "../../src/storage/segment.ts";
-import { StateWriter } from "../../src/storage/state_records.ts";
+import { StateWriter } from "../../src/storage/state/state_records.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { MemoryFileSystem } from "../support/memory_file_system.ts";
 

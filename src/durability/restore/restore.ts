@@ -4,13 +4,13 @@
  * All messages come back as evicted segments; they are read when a consumer wants them, so the broker serves
  * before its backlog is in memory.
  */
-import { SeqSet } from "../../storage/seq_set.ts";
+import { SeqSet } from "../../storage/state/seq_set.ts";
 import type { SteadyTime } from "../../clock/steady_time.ts";
 import type { Logger } from "../../log/logger.ts";
 import { isEphemeral } from "../../protocol/names.ts";
 import type { RecoveredBlock, Recovery } from "../../storage/recovery.ts";
-import type { RecoveredChannel } from "../../storage/recovered_channel.ts";
-import type { RecoveredTopic } from "../../storage/recovered_state.ts";
+import type { RecoveredChannel } from "../../storage/state/recovered_channel.ts";
+import type { RecoveredTopic } from "../../storage/state/recovered_state.ts";
 import type { Broker } from "../../broker/broker.ts";
 import type { Channel } from "../../broker/channel.ts";
 import type { Compaction } from "../backlog/compaction.ts";

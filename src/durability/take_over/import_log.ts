@@ -4,7 +4,7 @@
 import type { Channel } from "../../broker/channel.ts";
 import type { Topic } from "../../broker/topic.ts";
 import type { CommitLog } from "../../storage/commit_log.ts";
-import type { StateWriter } from "../../storage/state_records.ts";
+import type { StateWriter } from "../../storage/state/state_records.ts";
 import type { BackgroundSync } from "../background_sync.ts";
 import type { GroupWriter } from "../group_writer.ts";
 import type { ImportedQueues, QueuePlace } from "./imported_queues.ts";

@@ -3,7 +3,7 @@
  *
  * Tested in test/durability/take_over/take_over_test.ts.
  */
-import type { StateWriter } from "../../storage/state_records.ts";
+import type { StateWriter } from "../../storage/state/state_records.ts";
 
 /** A place in the files of a queue: what lies before it is taken over. */
 export interface QueuePlace {

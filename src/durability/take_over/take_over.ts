@@ -19,7 +19,7 @@ import {
   missingFiles,
 } from "./disk_queue.ts";
 import type { FileSystem } from "../../storage/file_system.ts";
-import type { StateWriter } from "../../storage/state_records.ts";
+import type { StateWriter } from "../../storage/state/state_records.ts";
 import type { Broker } from "../../broker/broker.ts";
 import type { Channel } from "../../broker/channel.ts";
 import type { ImportLog } from "./import_log.ts";

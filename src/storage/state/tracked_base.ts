@@ -4,9 +4,9 @@
  *
  * Tested in test/durability/tracked_bases_test.ts.
  */
-import { BLOCK_HEADER_BYTES, dataChecksum, KIND_TRACKED } from "./block.ts";
-import { type FileHandle, type FileSystem, readAllSync } from "./file_system.ts";
-import type { LogFile } from "./log_file.ts";
+import { BLOCK_HEADER_BYTES, dataChecksum, KIND_TRACKED } from "../block.ts";
+import { type FileHandle, type FileSystem, readAllSync } from "../file_system.ts";
+import type { LogFile } from "../log_file.ts";
 import type { RecoveredChannel } from "./recovered_channel.ts";
 import type { BasePlace } from "./state_records.ts";
 import { TrackedList } from "./tracked_list.ts";

@@ -2,9 +2,9 @@
  * What the log tells of one channel, record by record. Each record costs what it names, whatever range of sequence
  * numbers it spans: those are microseconds, and a quiet hour is a range of billions.
  *
- * Tested in test/storage/recovered_state_test.ts.
+ * Tested in test/storage/state/recovered_state_test.ts.
  */
-import type { LogFile } from "./log_file.ts";
+import type { LogFile } from "../log_file.ts";
 import type { BasePlace, SeqRun } from "./state_records.ts";
 import type { TrackedList } from "./tracked_list.ts";
 

@@ -1,12 +1,12 @@
 /** State records: every type there and back, their bytes, and what is refused. */
 import assert from "node:assert/strict";
-import { TrackedList } from "../../src/storage/tracked_list.ts";
+import { TrackedList } from "../../../src/storage/state/tracked_list.ts";
 import {
   readStateRecords,
   STATE_LAYOUTS,
   type StateRecord,
   StateWriter,
-} from "../../src/storage/state_records.ts";
+} from "../../../src/storage/state/state_records.ts";
 
 const SEQ = 2 ** 53 - 1;
 
@@ -135,7 +135,7 @@ function shown(name: string, kind: string): string {
 }
 
 Deno.test("FORMAT.md has the row of each state record in STATE_LAYOUTS, and no other", async () => {
-  const text = await Deno.readTextFile(new URL("../../src/storage/FORMAT.md", import.meta.url));
+  const text = await Deno.readTextFile(new URL("../../../src/storage/FORMAT.md", import.meta.url));
   const [, section] = text.split("### Data of kind 3: state records");
   const rows = section.split("\n### ")[0].split("\n")
     .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()))

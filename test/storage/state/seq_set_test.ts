@@ -1,7 +1,7 @@
 /** The set of sequence numbers, against a plain one. */
 import assert from "node:assert/strict";
-import { SeqSet } from "../../src/storage/seq_set.ts";
-import { Random } from "../support/random.ts";
+import { SeqSet } from "../../../src/storage/state/seq_set.ts";
+import { Random } from "../../support/random.ts";
 
 const FIRST_SEQ = Date.UTC(2030, 0, 1) * 1000;
 

@@ -1,7 +1,7 @@
 /** Lists of tracked messages, there and back. */
 import assert from "node:assert/strict";
-import { TrackedList } from "../../src/storage/tracked_list.ts";
-import { Random } from "../support/random.ts";
+import { TrackedList } from "../../../src/storage/state/tracked_list.ts";
+import { Random } from "../../support/random.ts";
 
 type Entry = [seq: number, attempts: number, dueMs: number];
 

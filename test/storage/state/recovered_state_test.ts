@@ -1,6 +1,6 @@
 /** What state records add up to, and what that costs. */
 import assert from "node:assert/strict";
-import { RecoveredState } from "../../src/storage/recovered_state.ts";
+import { RecoveredState } from "../../../src/storage/state/recovered_state.ts";
 
 const HOUR_OF_SEQS = 3_600_000_000;
 
