@@ -6,6 +6,8 @@ const list = palette?.querySelector("ul");
 
 let asked = 0;
 let chosen = 0;
+/** The search for what stands in the field now. */
+let searching = Promise.resolve();
 
 export function startPalette() {
   if (palette === null) return;
@@ -22,13 +24,18 @@ export function openPalette() {
   find();
 }
 
-async function find() {
-  const mine = ++asked;
+function find() {
+  searching = showMatches(++asked);
+}
+
+async function showMatches(mine) {
   const address = new URL(palette.dataset.search, location.href);
   address.searchParams.set("q", input.value);
   const answer = await fetch(address, { headers: { accept: "application/json" } }).catch(() => null);
-  if (answer === null || !answer.ok || mine !== asked) return;
+  if (answer === null || !answer.ok) return;
   const matches = await answer.json();
+  // Something else has been typed meanwhile.
+  if (mine !== asked) return;
   list.replaceChildren(...matches.map(item));
   choose(0);
 }
@@ -54,10 +61,17 @@ function choose(index) {
   input.setAttribute("aria-activedescendant", items[chosen]?.id ?? "");
 }
 
+/** Goes where the first or chosen match leads, of what was typed last. */
+async function go() {
+  await searching;
+  const target = list.children[chosen]?.dataset.href;
+  if (target !== undefined) location.href = target;
+}
+
 function pressed(event) {
   if (event.key === "ArrowDown") choose(chosen + 1);
   else if (event.key === "ArrowUp") choose(chosen - 1);
-  else if (event.key === "Enter") location.href = list.children[chosen]?.dataset.href ?? location.href;
+  else if (event.key === "Enter") go();
   else return;
   event.preventDefault();
 }

@@ -273,7 +273,8 @@ export async function takePicture({ withPage, address, colorScheme, file }) {
   await withPage({ colorScheme, viewport: { width: 1280, height: 860 } }, async (page) => {
     await page.goto(address);
     await isLive(page);
-    await page.waitForTimeout(1500);
+    // Rates of consumers are known from the second look on.
+    await page.waitForTimeout(6000);
     await page.screenshot({ path: file });
   });
 }
