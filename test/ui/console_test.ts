@@ -81,6 +81,9 @@ Deno.test("The console in a browser", async (t) => {
     const rows = await browser.run("exportTable", look) as Record<string, unknown>[];
     assert.deepEqual(rows.map(({ topic, channels }) => [topic, channels]), [["orders", 2]]);
   });
+  await t.step("figures can be held, and a console that is away shows until it is back", async () => {
+    await browser.run("loseConsole", look);
+  });
   await t.step("the addresses that consumers are given are checked from here", async () => {
     assert.deepEqual(await browser.run("checkAddresses", { base }), ["ok"]);
   });

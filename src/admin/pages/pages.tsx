@@ -127,7 +127,6 @@ export function viewOf(context: ConsoleContext, console: Console, snapshot: Snap
     nowMs: Date.now(),
     path,
     query: url.searchParams,
-    origin: url.origin,
   };
 }
 

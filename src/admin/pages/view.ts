@@ -20,8 +20,6 @@ export interface View {
   /** Below the base path, such as `/topics/orders`. */
   readonly path: string;
   readonly query: URLSearchParams;
-  /** `http://host:port` as the browser wrote it. */
-  readonly origin: string;
 }
 
 /** A page, made from a view. */

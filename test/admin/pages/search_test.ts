@@ -20,7 +20,6 @@ function view(role: Role): View {
     nowMs: 0,
     path: "/search",
     query: new URLSearchParams(),
-    origin: "http://n1:4171",
   };
 }
 

@@ -260,6 +260,21 @@ export async function exportTable({ withPage, base, topic }) {
 export * from "./action_scenarios.mjs";
 export * from "./login_scenarios.mjs";
 
+/** A console that is away shows, and the page goes on when it is back. */
+export async function loseConsole({ withPage, base, topic }) {
+  await withPage({ mayFail: "ERR_INTERNET_DISCONNECTED" }, async (page) => {
+    await page.goto(`${base}/topics/${topic}`);
+    await isLive(page);
+    await page.context().setOffline(true);
+    await page.evaluate(() => document.getElementById("live").click());
+    await page.locator("#live", { hasText: "paused at" }).waitFor();
+    await page.evaluate(() => document.getElementById("live").click());
+    await page.locator("#live", { hasText: "no data since" }).waitFor();
+    await page.context().setOffline(false);
+    await isLive(page);
+  });
+}
+
 /** Keeps a page open, so that the console asks the nodes each second. */
 export async function lookFor({ withPage, base, ms }) {
   await withPage({}, async (page) => {

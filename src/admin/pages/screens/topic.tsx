@@ -103,7 +103,6 @@ function channelTable(view: View, topic: TopicView): Table<ChannelView> {
             <SeverityMark severity={channel.diagnosis.severity} />
             <a href={href(view, channelPath(topic.name, channel.name))}>{channel.name}</a>
             {channel.isPaused && <Badge text="paused" kind="warning" />}
-            {channel.isEphemeral && <Badge text="ephemeral" />}
           </>
         ),
       },
