@@ -13,7 +13,7 @@ type TcpAddress = Extract<Address, { kind: "tcp" }>;
  * Connections that may wait to be accepted: all clients come back at once after a restart. The system may allow
  * fewer, and Deno before 2.7 does not take it.
  */
-export const LISTEN_BACKLOG = 4096;
+const LISTEN_BACKLOG = 4096;
 const EVERY_INTERFACE = "0.0.0.0";
 const EVERY_INTERFACE_OF_BOTH = "::";
 const REASONS: Record<string, string> = {

@@ -86,3 +86,31 @@ Deno.test("removeAbandonedSocket() removes the socket of a killed process, and n
   await removeAbandonedSocket("");
   Deno.removeSync(directory, { recursive: true });
 });
+
+/** The most that the system allows to wait; 0 when it does not tell. */
+function waitingLimit(): number {
+  try {
+    return Number(Deno.readTextFileSync("/proc/sys/net/core/somaxconn"));
+  } catch {
+    return 0;
+  }
+}
+
+Deno.test({
+  name: "listen() has a thousand connections wait to be accepted, as after a restart",
+  ignore: waitingLimit() < 1500,
+  async fn() {
+    using listener = listen("127.0.0.1:0");
+    const port = boundPort(listener.addr), conns: Deno.Conn[] = [];
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error(`only ${conns.length} could connect`)), 20_000);
+    try {
+      while (conns.length < 1000) {
+        conns.push(await Promise.race([Deno.connect({ hostname: "127.0.0.1", port }), late.promise]));
+      }
+    } finally {
+      clearTimeout(timer);
+      for (const conn of conns) conn.close();
+    }
+  },
+});

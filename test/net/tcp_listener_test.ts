@@ -96,3 +96,30 @@ Deno.test("TcpListener ends with the failure of a listener that the system took 
   const listener = new TcpListener(scripted as unknown as Deno.Listener, () => null, quiet);
   assert.equal(await listener.ended, cause);
 });
+
+/** The timer of the connection between two ports of this machine, as the system shows it; "" when it does not. */
+function connectionTimer(localPort: number, remotePort: number): string {
+  const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, "0");
+  for (const line of Deno.readTextFileSync("/proc/net/tcp").split("\n")) {
+    const [, local = "", remote = "", , , timer = ""] = line.trim().split(/\s+/);
+    if (local.endsWith(`:${hex(localPort)}`) && remote.endsWith(`:${hex(remotePort)}`)) {
+      return timer.slice(0, 2);
+    }
+  }
+  return "";
+}
+
+Deno.test({
+  name: "TcpListener has the system look after peers whose machine is gone",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const opened = Promise.withResolvers<Accepted>();
+    const listener = new TcpListener(listen("127.0.0.1:0"), (accepted) => opened.resolve(accepted), quiet);
+    using client = await Deno.connect({ hostname: "127.0.0.1", port: listener.port });
+    const accepted = await opened.promise;
+    // 02 is the timer of keep-alive; without it there is none, 00.
+    assert.equal(connectionTimer(listener.port, (client.localAddr as Deno.NetAddr).port), "02");
+    listener.close();
+    accepted.conn.close();
+  },
+});
