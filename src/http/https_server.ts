@@ -3,7 +3,7 @@
  *
  * A client that speaks plain HTTP here is told so, in plain HTTP.
  */
-import { parseAddress } from "../net/address.ts";
+import { parseAddress, remoteAddressOf } from "../net/address.ts";
 import type { TlsSettings } from "../net/tls_settings.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
@@ -47,7 +47,7 @@ export function serveHttps(
     throw new StartupError(`listen (${address}) failed - ${reason}`);
   }
   let current = settings;
-  const opening = (conn: Deno.Conn) => secure(conn, current);
+  const opening = (conn: Deno.Conn) => secure(conn, current, logger);
   const server = new ListeningServer(address, { handler, logger, timeouts, name: "HTTPS", opening });
   return {
     address: server.address,
@@ -57,7 +57,7 @@ export function serveHttps(
   };
 }
 
-async function secure(conn: Transport, settings: TlsSettings): Promise<Transport | null> {
+async function secure(conn: Deno.Conn, settings: TlsSettings, logger: Logger): Promise<Transport | null> {
   const timer = setTimeout(() => conn.close(), HANDSHAKE_MS);
   try {
     const first = new Uint8Array(FIRST_BYTES);
@@ -74,7 +74,10 @@ async function secure(conn: Transport, settings: TlsSettings): Promise<Transport
     const server = { ...settings.server, ALPNProtocols: ALPN_PROTOCOLS };
     const session = await new TlsHandshake(transport, { ...settings, server }).session;
     return session.transport;
-  } catch {
+  } catch (cause) {
+    logger.info(
+      `HTTPS: handshake with ${remoteAddressOf(conn.remoteAddr)} failed - ${(cause as Error).message}`,
+    );
     return null;
   } finally {
     clearTimeout(timer);

@@ -7,7 +7,7 @@
  */
 export class StartupError extends Error {
   override name = "StartupError";
-  /** The line is `message` alone; else `failed to instantiate <program> - ` leads it, as in the original. */
+  /** The line is `message` alone; else `failed to instantiate <program> - ` leads it, as in Go nsqd. */
   readonly standsAlone: boolean;
 
   constructor(message: string, options: ErrorOptions & { standsAlone?: boolean } = {}) {

@@ -128,7 +128,7 @@ function verifierOf(roots: readonly string[]): ClientVerifier {
   return verifier;
 }
 
-/** As in the original, any policy at all makes TLS a must: whoever checks certificates wants no plain clients. */
+/** As in Go nsqd, any policy at all makes TLS a must: whoever checks certificates wants no plain clients. */
 export function requirement(options: TlsOptions): TlsSettings["required"] {
   if (options.tlsRequired === "tcp-https") return "tcp-https";
   return options.tlsRequired || options.tlsClientAuthPolicy !== "" ? "yes" : "no";

@@ -1,5 +1,5 @@
 /**
- * The lock on the data path: one nsqd at a time, ours or the original, which both lock the directory itself.
+ * The lock on the data path: one nsqd at a time, ours or Go nsqd, which both lock the directory itself.
  *
  * Tested in test/nsqd/data_path_test.ts.
  */

@@ -177,7 +177,6 @@ export class Connection implements Client, InputOwner, OutputOwner, AuthOwner, U
    * @param mayRead when another reader has the stream: resolves when it may be read again
    */
   #linger(mayRead: Promise<void> | null = null): void {
-    // The stream of an upgrade is not ours to read.
     const isReader = mayRead === null && this.#is.is !== "upgrading";
     this.#isCongested = false;
     this.#become(LINGERING);
@@ -266,8 +265,8 @@ export class Connection implements Client, InputOwner, OutputOwner, AuthOwner, U
   groupFailed(group: number, cause: Error): void {
     if (this.#isEnded) return;
     // Groups that fail together are dropped together, and answered once.
-    const { command } = this.#commands.publisher;
-    if (this.output.dropHeld(group)) this.#refuse(errors.publishFailed(command, cause));
+    const { publisher } = this.#commands, isHit = this.output.dropHeld(group);
+    if (isHit) this.#refuse(errors.publishFailed(publisher.command, cause));
     this.output.lift(group);
   }
 
@@ -348,6 +347,7 @@ export class Connection implements Client, InputOwner, OutputOwner, AuthOwner, U
 
   upgradeFailed(cause: Error, mayRead: Promise<void>): void {
     if (this.#isLeaving) return;
+    this.host.logger.info(`[${this.remoteAddress}] the stream was not upgraded - ${cause.message}`);
     this.host.broker.beginTurn();
     this.#refuse(errors.identifyFailed(cause), mayRead);
   }
