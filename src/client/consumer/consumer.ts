@@ -336,6 +336,7 @@ export class Consumer<T = Uint8Array> implements AsyncDisposable, AsyncIterable<
         this.#stats.lost++;
         break;
     }
+    if (this.#closing !== null) this.#handOut.onAnswered();
     if (!this.#shares.isShort || this.#isSharing) return;
     this.#isSharing = true;
     atEndOfTurn(() => {

@@ -145,6 +145,11 @@ export class Delivery<T> implements Message<T> {
     return this.#at + ID_OFFSET;
   }
 
+  /** Whether it stopped being ours before it was answered. */
+  get isLost(): boolean {
+    return this.#lostBy !== null;
+  }
+
   /** It is no longer ours. */
   lose(code: MessageErrorCode): void {
     if (this.isAnswered) return;

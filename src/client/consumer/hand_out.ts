@@ -16,7 +16,8 @@ export type Work<T> = (delivery: Delivery<T>) => void | Promise<void>;
 interface Crew<T> {
   readonly work: Work<T>;
   readonly concurrency: number;
-  active: number;
+  /** What each of those that work has in hand. */
+  readonly workers: Set<{ delivery: Delivery<T> }>;
 }
 
 /** Messages that wait, and who waits for messages. */
@@ -26,7 +27,7 @@ export class HandOut<T> {
   readonly #waiting = new Fifo<(delivery: Delivery<T> | null) => void>();
   readonly #crews: Crew<T>[] = [];
   #isOver = false;
-  #onIdle: () => void = () => {};
+  #onChange: () => void = () => {};
 
   constructor(admit: Admit<T>) {
     this.#admit = admit;
@@ -44,7 +45,7 @@ export class HandOut<T> {
       this.#waiting.shift()!(delivery);
     }
     for (const crew of this.#crews) {
-      while (crew.active < crew.concurrency && this.#queue.size > 0) this.#hire(crew);
+      while (crew.workers.size < crew.concurrency && this.#queue.size > 0) this.#hire(crew);
     }
   }
 
@@ -69,7 +70,7 @@ export class HandOut<T> {
 
   /** `concurrency` messages at a time go to `work`. */
   employ(work: Work<T>, concurrency: number): void {
-    this.#crews.push({ work, concurrency, active: 0 });
+    this.#crews.push({ work, concurrency, workers: new Set() });
     this.pump();
   }
 
@@ -80,22 +81,37 @@ export class HandOut<T> {
     return this.#queue.takeAll();
   }
 
-  /** Resolves when no handler of `run()` works any more. */
+  /**
+   * Resolves when no handler of `run()` works at a message any more. One that has answered its message is not waited
+   * for, so that it may wait for the consumer's end; one whose message was lost is.
+   */
   idle(): Promise<void> {
     return new Promise((resolve) => {
-      this.#onIdle = () => this.#crews.every((crew) => crew.active === 0) && resolve();
-      this.#onIdle();
+      this.#onChange = () => {
+        const isBusy = ({ delivery }: { delivery: Delivery<T> }) => !delivery.isAnswered || delivery.isLost;
+        if (!this.#crews.some((crew) => [...crew.workers].some(isBusy))) resolve();
+      };
+      this.#onChange();
     });
+  }
+
+  /** A message was answered: perhaps it was the last that `idle()` waits for. */
+  onAnswered(): void {
+    this.#onChange();
   }
 
   /** One worker: takes messages until there are none, without a turn in between where the work is done at once. */
   async #hire(crew: Crew<T>): Promise<void> {
-    crew.active++;
-    for (let delivery; (delivery = this.take()) !== null;) {
-      const working = crew.work(delivery);
+    const first = this.take();
+    if (first === null) return;
+    const worker = { delivery: first };
+    crew.workers.add(worker);
+    for (let next: Delivery<T> | null = first; next !== null; next = this.take()) {
+      worker.delivery = next;
+      const working = crew.work(next);
       if (working !== undefined) await working;
     }
-    crew.active--;
-    this.#onIdle();
+    crew.workers.delete(worker);
+    this.#onChange();
   }
 }

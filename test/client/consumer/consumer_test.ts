@@ -502,3 +502,33 @@ Deno.test("A consumer gets its first message although it had none when it was ma
   }
   assert.deepEqual(bodies.sort(), ["a", "b", "c"]);
 });
+
+Deno.test("Consumer.close() ends at its deadline when a node answers nothing and keeps the connection", async () => {
+  await using fake = await FakeNode.start({ onCommand: (_, { line }) => line === "CLS" });
+  const consumer = new Consumer("orders", "mail", { nsqd: fake.address });
+  const isIn = new Promise<void>((resolve) => consumer.on("connected", () => resolve()));
+  consumer.run(() => {});
+  await isIn;
+  const closing = consumer.close({ timeoutMs: 20 });
+  await fake.command(({ line }) => line === "CLS");
+  await closing;
+  assert.equal(consumer.stats().connections, 0);
+});
+
+Deno.test("Consumer.close() in the handler of the last message ends, also when it is awaited there", async () => {
+  const node = delivering(["a"]);
+  await using fake = await FakeNode.start(node.settings);
+  const consumer = new Consumer("orders", "mail", { nsqd: fake.address });
+  await consumer.run(async (message) => {
+    message.finish();
+    // The handler waits for close(), which does not wait for a handler that has answered.
+    await consumer.close();
+  });
+  assert.deepEqual(node.answers, [`FIN ${id(1)}`]);
+  const unanswered = delivering(["b"]);
+  await using other = await FakeNode.start(unanswered.settings);
+  const waiting = new Consumer("orders", "mail", { nsqd: other.address });
+  // They wait for each other here: the deadline ends that.
+  await waiting.run(() => waiting.close({ timeoutMs: 20 }));
+  await other.command(({ line }) => line === `REQ ${id(1)} 0`);
+});

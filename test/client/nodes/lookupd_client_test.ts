@@ -3,7 +3,7 @@ import { LookupError } from "../../../src/client/errors.ts";
 import { LookupdClient } from "../../../src/client/nodes/lookupd_client.ts";
 import { FakeLookupd } from "../support/fake_lookupd.ts";
 
-const SETTINGS = { timeoutMs: 5000, secret: "", userAgent: "test" };
+const SETTINGS = { timeoutMs: 60_000, secret: "", userAgent: "test" };
 const producer = (host: string, tcpPort: number, more: object = {}) => ({
   broadcast_address: host,
   tcp_port: tcpPort,
