@@ -114,9 +114,10 @@ export class Persistence implements Store {
   /**
    * Reads what is on disk into `broker`, which is empty, and begins to write.
    *
+   * @param beforeWriting may throw to leave all as it is
    * @throws when a file cannot be read, or the disk refuses
    */
-  open(broker: Broker, metadata: Metadata): void {
+  open(broker: Broker, metadata: Metadata, beforeWriting: () => void = () => {}): void {
     this.#broker = broker;
     const recovery = this.#log.open();
     this.#queues.restore(recovery.state.imported);
@@ -129,6 +130,7 @@ export class Persistence implements Store {
     };
     restore(broker, recovery, metadata, targets, this.#logger);
     for (const warning of recovery.warnings) this.#logger.warn(`LOG: ${warning}`);
+    beforeWriting();
     this.#positions.begin(broker);
     this.#start();
     this.#upkeep.start(broker);

@@ -11,6 +11,7 @@ import { type FileSystem, isDiskFull } from "../storage/file_system.ts";
 import { toleratingUnsyncable } from "../storage/unsyncable_directories.ts";
 import { loadMetadata, MetadataWriter } from "./metadata.ts";
 import { Persistence, type PersistenceOptions } from "./persistence.ts";
+import { checkRoom } from "./take_over/room.ts";
 import { takeOver } from "./take_over/take_over.ts";
 
 /** What the store works with. */
@@ -59,9 +60,14 @@ export async function openStoredBroker(
   const file = { path: metadataPath, version, syncsName: options.durability === "disk" };
   const metadata = new MetadataWriter(fileSystem, file, () => broker.topics.values(), logger);
   try {
-    startStep(`failed to open the log in ${directory}`, () => persistence.open(broker, stored));
+    const takeOverFailed = `failed to take over the queues in ${directory}`;
+    startStep(`failed to open the log in ${directory}`, () =>
+      persistence.open(broker, stored, () => {
+        const placeOf = (queue: string) => persistence.imports.placeOf(queue);
+        startStep(takeOverFailed, () => checkRoom(fileSystem, directory, placeOf));
+      }));
     await takeOver(broker, persistence.imports, fileSystem, directory, clock, logger).catch((cause) => {
-      throw startupError(`failed to take over the queues in ${directory}`, cause as Error);
+      throw startupError(takeOverFailed, cause as Error);
     });
     startStep("failed to persist metadata", () => writeMetadata(metadata), true);
   } catch (cause) {
@@ -101,6 +107,7 @@ function startStep<T>(action: string, work: () => T, standsAlone = false): T {
   try {
     return work();
   } catch (cause) {
+    if (cause instanceof StartupError) throw cause;
     throw startupError(action, cause as Error, standsAlone);
   }
 }

@@ -1,6 +1,7 @@
 /** Opening a data path, by a whole nsqd on files in memory. */
 import assert from "node:assert/strict";
 import { MemoryFileSystem } from "../support/memory_file_system.ts";
+import { originalMetadata, OriginalQueue } from "../support/original_data_path.ts";
 import { startNsqd, type TestNsqd } from "../support/running_nsqd.ts";
 
 const PUBLISH = "/pub?topic=orders";
@@ -71,3 +72,27 @@ for (const text of ["Invalid argument (os error 22)", "Operation not supported (
     assert.match(warnings[0], /WARNING: LOG: directory .* cannot be synced .*os error/);
   });
 }
+
+Deno.test("A take-over without room for a second copy says how much is missing and changes nothing", async () => {
+  await withDirectory(async (directory) => {
+    const fileSystem = new MemoryFileSystem(), body = "x".repeat(1000);
+    fileSystem.put(
+      `${directory}/nsqd.dat`,
+      originalMetadata([{ name: "orders", channels: [{ name: "archive" }] }]),
+    );
+    const queue = new OriginalQueue("orders:archive");
+    for (let i = 0; i < 5000; i++) queue.write({ body });
+    for (const [name, bytes] of queue.files()) fileSystem.put(`${directory}/${name}`, bytes);
+    const before = [...fileSystem.files].map(([path, file]) => `${path} ${file.size}`).sort();
+    fileSystem.freeBytes = 4 << 20;
+    await assert.rejects(
+      startNsqd([], { directory, fileSystem }),
+      /failed to take over the queues in .* - \d+ bytes of disk are missing: 5150000 bytes are queued/,
+    );
+    assert.deepEqual([...fileSystem.files].map(([path, file]) => `${path} ${file.size}`).sort(), before);
+    assert.equal(fileSystem.freeBytes, 4 << 20);
+    fileSystem.freeBytes = 12 << 20;
+    await using server = await startNsqd([], { directory, fileSystem });
+    assert.deepEqual(await channelNames(server), ["archive"]);
+  });
+});

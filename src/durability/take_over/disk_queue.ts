@@ -69,7 +69,7 @@ const FILE_NAME = /^(.+)\.diskqueue\.(?:(\d{6,})\.dat|meta\.dat)(\.bad|\..*\.tmp
 /** Timestamp, attempts and id. */
 const RECORD_HEADER_BYTES = 26;
 /** With the length before it: what there is of a record with an empty body. */
-const MIN_RECORD_BYTES = 4 + RECORD_HEADER_BYTES;
+export const MIN_RECORD_BYTES = 4 + RECORD_HEADER_BYTES;
 const ID_AT = 14;
 /** Bytes read at once in the search for a sound record. */
 const SEARCH_BYTES = 1 << 18;

@@ -42,9 +42,8 @@ export class Readiness {
 function answerStarting({ target }: HttpRequest): Answer {
   const path = pathOf(target);
   // The event loop turns: who watches over the process has to let it go on.
-  if (path === "/live") return respond("plain", "OK");
-  const isText = /^\/(ready|ping)$/.test(path);
-  return isText
+  if (path === "/live" || path === "/ping") return respond("plain", "OK");
+  return path === "/ready"
     ? respondError("plain", new HttpError(503, STARTING))
     : respondError("v1", new HttpError(503, "STARTING"));
 }
