@@ -68,6 +68,11 @@ export class Topic implements ChannelTopic {
     return this.#unreleased.deferred;
   }
 
+  /** Those of them from `seq` on. */
+  deferredFrom(seq: number): Iterable<DeferredRecord> {
+    return this.#unreleased.deferredFrom(seq);
+  }
+
   /** Committed records that are not released: the topic's depth. */
   get pendingCount(): number {
     return this.log.pendingCount;

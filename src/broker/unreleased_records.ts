@@ -27,6 +27,18 @@ export class UnreleasedRecords {
     return this.#deferred;
   }
 
+  /** Those from `seq` on. */
+  *deferredFrom(seq: number): Generator<DeferredRecord> {
+    const deferred = this.#deferred;
+    let low = 0, high = deferred.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (deferred[middle].seq < seq) low = middle + 1;
+      else high = middle;
+    }
+    for (; low < deferred.length; low++) yield deferred[low];
+  }
+
   /** The last record, or one restored behind all others, is to be deferred. */
   defer(record: DeferredRecord): void {
     this.#deferred.push(record);

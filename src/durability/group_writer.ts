@@ -95,9 +95,9 @@ export class GroupWriter {
 
   #appendSegment(topic: Topic, segment: Segment): void {
     const delays: DelayEntry[] = [], nowMs = this.#clock.monotonicMs();
-    for (const { seq, delayMs, publishedMs } of topic.deferred) {
+    for (const { seq, delayMs, publishedMs } of topic.deferredFrom(segment.firstSeq + segment.loggedCount)) {
       const index = seq - segment.firstSeq;
-      if (index < segment.loggedCount || index >= segment.count) continue;
+      if (index >= segment.count) break;
       // The delay starts now, a little after the timestamp, which is that of the begin of the turn.
       const sinceMs = this.#durability === "memory" ? 0 : Math.max(0, nowMs - publishedMs);
       delays.push({ index, delayMs: delayMs + sinceMs });

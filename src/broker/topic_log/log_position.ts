@@ -156,19 +156,28 @@ export class LogPosition implements LogFollower {
   }
 
   chunkAt(segment: Segment): Chunk | null {
-    for (let i = this.chunks.length - 1; i >= 0; i--) {
-      if (this.chunks[i].segment === segment) return this.chunks[i];
+    const chunk = this.chunks[this.#indexOf(segment.firstSeq)];
+    return chunk?.segment === segment ? chunk : null;
+  }
+
+  /** Index of the first chunk that does not begin before `firstSeq`. Most calls are for the last ones. */
+  #indexOf(firstSeq: number): number {
+    const chunks = this.chunks;
+    let low = 0, high = chunks.length;
+    if (high > 0 && chunks[high - 1].firstSeq < firstSeq) return high;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (chunks[middle].firstSeq < firstSeq) low = middle + 1;
+      else high = middle;
     }
-    return null;
+    return low;
   }
 
   chunkOf(segment: Segment): Chunk {
     const hot = this.#hot;
     if (hot !== null && hot.segment === segment) return hot;
-    const chunks = this.chunks;
-    let at = chunks.length;
-    while (at > 0 && chunks[at - 1].firstSeq > segment.firstSeq) at--;
-    if (at > 0 && chunks[at - 1].segment === segment) return this.#hot = chunks[at - 1];
+    const chunks = this.chunks, at = this.#indexOf(segment.firstSeq);
+    if (chunks[at]?.segment === segment) return this.#hot = chunks[at];
     const chunk = new Chunk(segment);
     chunks.splice(at, 0, chunk);
     return this.#hot = chunk;
@@ -195,8 +204,7 @@ export class LogPosition implements LogFollower {
   }
 
   remove(chunk: Chunk): void {
-    const at = this.chunks.indexOf(chunk);
-    this.chunks.splice(at, 1);
+    this.chunks.splice(this.#indexOf(chunk.firstSeq), 1);
     if (this.#hot === chunk) this.#hot = null;
   }
 
