@@ -31,13 +31,18 @@ export class TestBroker implements AsyncDisposable {
     this.lookupd = lookupd.address("nsqlookupd", "HTTP");
   }
 
-  static async start(): Promise<TestBroker> {
+  /** @param nsqdFlags of nsqd, besides its addresses and data path */
+  static async start(...nsqdFlags: string[]): Promise<TestBroker> {
     const directory = await Deno.makeTempDir({ prefix: "nsq-tools-" });
     const any = "127.0.0.1:0";
     const flags = [`--tcp-address=${any}`, `--http-address=${any}`];
     const lookupd = await ProgramProcess.start({ command: "lookupd", flags });
     try {
-      return new TestBroker(directory, lookupd, await TestBroker.#startNsqd(directory, lookupd, any, any));
+      return new TestBroker(
+        directory,
+        lookupd,
+        await TestBroker.#startNsqd(directory, lookupd, any, any, nsqdFlags),
+      );
     } catch (cause) {
       await lookupd.kill();
       await Deno.remove(directory, { recursive: true });
@@ -50,6 +55,7 @@ export class TestBroker implements AsyncDisposable {
     lookupd: ProgramProcess,
     tcp: string,
     http: string,
+    more: string[] = [],
   ): Promise<ProgramProcess> {
     const flags = [
       `--tcp-address=${tcp}`,
@@ -57,6 +63,7 @@ export class TestBroker implements AsyncDisposable {
       `--data-path=${directory}`,
       `--lookupd-tcp-address=${lookupd.address("nsqlookupd", "TCP")}`,
       "--broadcast-address=127.0.0.1",
+      ...more,
     ];
     return ProgramProcess.start({ command: "nsqd", flags });
   }

@@ -75,7 +75,7 @@ class Bench implements RunningTool {
   async stop(force = false): Promise<void> {
     this.#stopped.abort();
     if (!force) await this.#finished.catch(() => {});
-    this.#exit.end(1);
+    this.#exit.end(0);
   }
 
   async #run(): Promise<void> {
@@ -184,6 +184,7 @@ class Row {
     const tally = new Tally();
     const isBacklog = this.#work === "consume";
     if (this.#work !== "publish" && !isBacklog) await this.#consume(tally);
+    await this.#connectPublishers();
     const publishStartMs = performance.now();
     await this.#publish(isBacklog ? "preparing" : this.#work, tally, publishStartMs + duration);
     const publishedAtMs = performance.now();
@@ -239,14 +240,18 @@ class Row {
     await Promise.all(this.#consumers.map((consumer) => consumer.ready()));
   }
 
-  async #publish(label: string, tally: Tally, untilMs: number): Promise<void> {
-    const { nsqdTcpAddress, publishers, batch, size, rate, duration, clientOpt } = this.#options;
-    const isPaced = this.#work === "latency";
-    const count = isPaced ? 1 : publishers;
+  async #connectPublishers(): Promise<void> {
+    const { nsqdTcpAddress, publishers, clientOpt } = this.#options;
+    const count = this.#work === "latency" ? 1 : publishers;
     for (let i = 0; i < count; i++) {
       this.#producers.push(createProducer(TOOL, nsqdTcpAddress, clientOpt, this.#connection, "warning"));
     }
     await Promise.all(this.#producers.map((producer) => producer.connect()));
+  }
+
+  async #publish(label: string, tally: Tally, untilMs: number): Promise<void> {
+    const { batch, size, rate, duration } = this.#options;
+    const isPaced = this.#work === "latency";
     const progress = await startProgress(`${label} ${this.#over}`.padEnd(17), duration);
     const startMs = untilMs - duration;
     const timer = setInterval(() => {

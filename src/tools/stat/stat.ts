@@ -53,6 +53,7 @@ class Stat implements RunningTool {
   readonly #counter: Counter;
   readonly #exit = exitCode();
   readonly #stopped = new AbortController();
+  #screen: Screen | null = null;
   /** Failures that were warned of and have not gone away. */
   #knownFailures: string[] = [];
 
@@ -76,6 +77,8 @@ class Stat implements RunningTool {
 
   stop(): Promise<void> {
     this.#stopped.abort();
+    // A question under way is not waited for; the window is given back at once.
+    this.#screen?.[Symbol.dispose]();
     this.#exit.end(0);
     return Promise.resolve();
   }
@@ -123,7 +126,7 @@ class Stat implements RunningTool {
       };
       screen.draw(renderView(rowsOf(now, before), now.failures, settings));
     };
-    using screen = new Screen((key) => {
+    using screen = this.#screen = new Screen((key) => {
       if (key === "q") void this.stop();
       if (key !== "s") return;
       sort = sortColumns[(sortColumns.indexOf(sort) + 1) % sortColumns.length];

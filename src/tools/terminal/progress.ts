@@ -1,7 +1,7 @@
 /**
  * A progress bar on standard error, while it is a terminal; nothing at all where it is piped.
  *
- * Tested in test/tools/pub/pub_on_terminal_test.ts.
+ * Tested in test/tools/terminal/terminal_test.ts.
  */
 import type { SingleBar } from "cli-progress";
 

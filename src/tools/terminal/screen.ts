@@ -2,7 +2,7 @@
  * The window of a terminal: a page of it that is drawn again and again, and single keys.
  *
  * The page is the terminal's other screen, so that what stood there before is there again afterwards.
- * Tested in test/tools/stat/stat_on_terminal_test.ts.
+ * Tested in test/tools/terminal/terminal_test.ts.
  */
 
 const encoder = new TextEncoder();
