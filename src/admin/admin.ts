@@ -11,7 +11,7 @@ import { Mutations } from "../cluster/mutations.ts";
 import { Upstream } from "../cluster/upstream.ts";
 import { HttpClient } from "../http/client/http_client.ts";
 import type { RequestContext, Route } from "../http/router.ts";
-import { serve } from "../http/server.ts";
+import { serve, timeoutsOf } from "../http/server.ts";
 import { webHandler } from "../http/web_handler.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
@@ -172,7 +172,7 @@ export async function runAdmin(
     logger,
   });
   await removeAbandonedSocket(listenAddress);
-  const server = serve(listenAddress, webHandler(app), logger);
+  const server = serve(listenAddress, webHandler(app), logger, timeoutsOf(live.values));
   address = server.address;
   logger.info(`HTTP: listening on ${server.address}`);
   keeper?.start();

@@ -24,6 +24,16 @@ export interface HttpTimeouts {
 }
 
 export const DEFAULT_TIMEOUTS: HttpTimeouts = { idleMs: 180_000, requestMs: 600_000 };
+/** The options that say so, which may change while the server runs. */
+export interface HttpTimeoutOptions {
+  readonly httpServerIdleTimeout: number;
+  readonly httpServerRequestTimeout: number;
+}
+
+export function timeoutsOf(options: HttpTimeoutOptions): () => HttpTimeouts {
+  return () => ({ idleMs: options.httpServerIdleTimeout, requestMs: options.httpServerRequestTimeout });
+}
+
 const EXPIRY_INTERVAL_MS = 1000;
 
 /** A server that listens. */

@@ -13,7 +13,7 @@ import { createApp } from "../http/router.ts";
 import { endProfiles } from "../http/debug/routes.ts";
 import { boundAddress, boundPort, listen, removeAbandonedSocket } from "../net/listen.ts";
 import { ServerLife } from "../net/server_life.ts";
-import { type Handler, serve } from "../http/server.ts";
+import { type Handler, serve, timeoutsOf } from "../http/server.ts";
 import type { Logger } from "../log/logger.ts";
 import { StartupError } from "../log/startup_error.ts";
 import { EventLoopDelay } from "../metrics/event_loop_delay.ts";
@@ -27,6 +27,10 @@ import { RegistrationDb } from "./registration_db.ts";
 import { Snapshot } from "./snapshot.ts";
 import { LookupTcpServer } from "./tcp_server.ts";
 
+/** How often names that nobody has registered for long are looked for. */
+const FORGET_INTERVAL_MS = 2_000;
+/** At once: about 20 ms of work. */
+const MAX_FORGOTTEN = 5_000;
 /** An empty HTTP address does not switch the API off, which everything else needs. */
 const ANY_HTTP_ADDRESS = "0.0.0.0:0";
 
@@ -96,7 +100,8 @@ function start(
     httpRequestCount++;
     return app(request);
   };
-  const http = serve(options.httpAddress === "" ? ANY_HTTP_ADDRESS : options.httpAddress, counted, logger);
+  const address = options.httpAddress === "" ? ANY_HTTP_ADDRESS : options.httpAddress;
+  const http = serve(address, counted, logger, timeoutsOf(options));
   const tcpServer = new LookupTcpServer(listener, {
     db,
     logger,
@@ -109,11 +114,16 @@ function start(
     },
   });
   eventLoopDelay.start();
+  const forgetting = setInterval(() => {
+    const count = db.forgetAbandoned(MAX_FORGOTTEN);
+    if (count > 0) logger.info(`DB: forgot ${count} topics and channels that nobody has registered any more`);
+  }, FORGET_INTERVAL_MS);
   const tcpAddress = boundAddress(listener.addr, options.tcpAddress);
   logger.info(`TCP: listening on ${tcpAddress}`);
   logger.info(`HTTP: listening on ${http.address}`);
   const closeAll = async () => {
     eventLoopDelay.stop();
+    clearInterval(forgetting);
     await snapshot?.stop();
     logger.info(`TCP: closing ${tcpAddress}`);
     await tcpServer.close();

@@ -30,6 +30,7 @@ export function encodeMetrics(sources: MetricSources): string {
   to.gauge("build_info", "Version of this nsqlookupd", 1, labelsText({ version }));
   to.gauge("topics", "Topics that /topics lists", counts.topics);
   to.gauge("channels", "Channels of all topics", counts.channels);
+  to.gauge("abandoned_names", "Topics and channels that nobody has registered any more", db.abandonedCount);
   to.gauge("registrations", "Producers of all topics added up", counts.registrations);
   to.gauge("producers", "Producers, inactive ones included", db.producers.size);
   to.gauge("restored_producers", "Producers known from the snapshot alone", db.restoredCount);

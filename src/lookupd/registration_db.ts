@@ -8,7 +8,7 @@
  *     producers: Set<Producer>                 the key "client::"
  *                      topics: Set<Topic>      the way back, for disconnects and /nodes
  *
- * Keys outlive their producers: consumers tell "no such topic" (404) from "nobody has it" (empty).
+ * Keys outlive their producers, by a day at most (`abandoned_names.ts`): consumers tell "no such topic" (404) from "nobody has it" (empty).
  * A topic's entry may even lose its own key and keep its channels, as after UNREGISTER of an
  * ephemeral topic.
  *
@@ -22,6 +22,7 @@
  * `revision` numbers; the snapshot is written by `snapshot.ts`, which listens to `onChange`.
  */
 import { isEphemeral } from "../protocol/names.ts";
+import { AbandonedNames } from "./abandoned_names.ts";
 import { nodeKey, NOT_TOMBSTONED, Producer, type ProducerInfo, Topic } from "./producer.ts";
 
 /** How long producers and tombstones count. */
@@ -43,6 +44,7 @@ export class RegistrationDb {
   revision = 0;
 
   #topics = new Map<string, Topic>();
+  readonly #abandoned = new AbandonedNames();
   /** Producers known from the snapshot alone, by `nodeKey()`. */
   #restored = new Map<string, Producer>();
   #now: () => number;
@@ -118,11 +120,13 @@ export class RegistrationDb {
       const producers = this.#ensureChannel(topic, channel);
       if (!producers.has(producer)) {
         producers.add(producer);
+        this.#abandoned.delete(producers);
         this.onChange();
       }
     }
     if (!topic.producers.has(producer)) {
       topic.producers.set(producer, NOT_TOMBSTONED);
+      this.#abandoned.delete(topic);
       producer.topics.add(topic);
       this.#touchTopic(topic);
       this.#changed(producer);
@@ -138,8 +142,8 @@ export class RegistrationDb {
       this.#unregisterChannel(producer, topic, channel);
       return;
     }
-    for (const producers of topic.channels.values()) producers.delete(producer);
-    if (topic.producers.delete(producer)) {
+    if (topic.producers.has(producer)) {
+      this.#leave(producer, topic);
       producer.topics.delete(topic);
       this.#touchTopic(topic);
       this.#changed(producer);
@@ -150,8 +154,7 @@ export class RegistrationDb {
   /** The connection of `producer` ended: it leaves every key, and the keys stay. */
   remove(producer: Producer): void {
     for (const topic of producer.topics) {
-      for (const producers of topic.channels.values()) producers.delete(producer);
-      topic.producers.delete(producer);
+      this.#leave(producer, topic);
       this.#touchTopic(topic);
     }
     producer.topics.clear();
@@ -161,11 +164,13 @@ export class RegistrationDb {
   }
 
   createTopic(name: string): void {
-    this.#ensureTopic(name);
+    this.#wanted(this.#ensureTopic(name));
   }
 
   createChannel(topicName: string, channel: string): void {
-    this.#ensureChannel(this.#ensureTopic(topicName), channel);
+    const topic = this.#ensureTopic(topicName);
+    this.#ensureChannel(topic, channel);
+    this.#wanted(topic);
   }
 
   /** Removes the topic and its channels with their producers, who may still have it. */
@@ -173,6 +178,8 @@ export class RegistrationDb {
     const topic = this.#topics.get(name);
     if (topic === undefined) return;
     this.#topics.delete(name);
+    this.#abandoned.delete(topic);
+    for (const producers of topic.channels.values()) this.#abandoned.delete(producers);
     for (const producer of topic.producers.keys()) {
       producer.topics.delete(topic);
       this.#changed(producer);
@@ -183,8 +190,10 @@ export class RegistrationDb {
 
   /** Removes the channel with its producers; false when there is no such channel. */
   deleteChannel(topicName: string, channel: string): boolean {
-    const topic = this.#topics.get(topicName);
-    if (topic === undefined || !topic.channels.delete(channel)) return false;
+    const topic = this.#topics.get(topicName), producers = topic?.channels.get(channel);
+    if (topic === undefined || producers === undefined) return false;
+    topic.channels.delete(channel);
+    this.#abandoned.delete(producers);
     this.#touchTopic(topic);
     this.#forgetIfKeyless(topic);
     this.onChange();
@@ -240,6 +249,29 @@ export class RegistrationDb {
     }
   }
 
+  /**
+   * Forgets names that nobody has registered for long, as `AbandonedNames` says, `max` at most; to be called now and
+   * then.
+   *
+   * @returns how many topics and channels
+   */
+  forgetAbandoned(max = Infinity): number {
+    let count = 0;
+    for (
+      const { topic, channel } of this.#abandoned.due(this.#now(), this.limits.inactiveProducerTimeoutMs)
+    ) {
+      if (channel === "") this.deleteTopic(topic);
+      else this.deleteChannel(topic, channel);
+      if (++count === max) break;
+    }
+    return count;
+  }
+
+  /** Topics and channels that nobody has registered any more. */
+  get abandonedCount(): number {
+    return this.#abandoned.count;
+  }
+
   /** How many producers are known from the snapshot alone. */
   get restoredCount(): number {
     return this.#restored.size;
@@ -253,6 +285,7 @@ export class RegistrationDb {
     }
     if (!topic.isRegistered) {
       topic.isRegistered = true;
+      if (topic.producers.size === 0) this.#abandoned.add(topic, name, "", this.#now());
       this.#touchTopic(topic);
       this.onChange();
     }
@@ -264,6 +297,7 @@ export class RegistrationDb {
     if (producers === undefined) {
       producers = new Set();
       topic.channels.set(channel, producers);
+      this.#abandoned.add(producers, topic.name, channel, this.#now());
       this.#touchTopic(topic);
       this.onChange();
     }
@@ -273,12 +307,34 @@ export class RegistrationDb {
   #unregisterChannel(producer: Producer, topic: Topic, channel: string): void {
     const producers = topic.channels.get(channel);
     if (producers === undefined) return;
-    if (producers.delete(producer)) this.onChange();
+    if (producers.delete(producer)) {
+      if (producers.size === 0) this.#abandoned.add(producers, topic.name, channel, this.#now());
+      this.onChange();
+    }
     if (producers.size === 0 && isEphemeral(channel)) this.deleteChannel(topic.name, channel);
+  }
+
+  /** Somebody just asked for this topic to be there. */
+  #wanted(topic: Topic): void {
+    if (topic.producers.size === 0) this.#abandoned.add(topic, topic.name, "", this.#now());
+  }
+
+  /** Takes a producer out of a topic and its channels. */
+  #leave(producer: Producer, topic: Topic): void {
+    const nowMs = this.#now();
+    for (const [channel, producers] of topic.channels) {
+      if (producers.delete(producer) && producers.size === 0) {
+        this.#abandoned.add(producers, topic.name, channel, nowMs);
+      }
+    }
+    if (topic.producers.delete(producer) && topic.producers.size === 0) {
+      this.#abandoned.add(topic, topic.name, "", nowMs);
+    }
   }
 
   #unregisterTopicKey(topic: Topic): void {
     topic.isRegistered = false;
+    this.#abandoned.delete(topic);
     this.#touchTopic(topic);
     this.#forgetIfKeyless(topic);
     this.onChange();

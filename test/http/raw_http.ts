@@ -97,3 +97,20 @@ export function serveRoutes(routes: readonly Route[]): TestApi {
   const logger = new Logger("info", "", (line) => lines.push(line));
   return serveHandler(createApp(routes, { logger }), lines);
 }
+
+/** Sends a request, closes the sending side at once, and reads until the server closes. */
+export async function sendHalfClosed(
+  port: number,
+  head: string,
+  body: string | Uint8Array = "",
+): Promise<RawAnswer> {
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const reading = new Response(conn.readable).text();
+  const length = body.length > 0 || head.startsWith("P") ? `\r\nContent-Length: ${body.length}` : "";
+  const bytes = ENCODER.encode(`${head} HTTP/1.1\r\nHost: test${length}\r\n\r\n`);
+  for (const part of [bytes, typeof body === "string" ? ENCODER.encode(body) : body]) {
+    for (let at = 0; at < part.length;) at += await conn.write(part.subarray(at));
+  }
+  await conn.closeWrite();
+  return parseAnswer(await reading);
+}

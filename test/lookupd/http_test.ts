@@ -3,6 +3,7 @@ import { runLookupd } from "../../src/lookupd/lookupd.ts";
 import { StartupError } from "../../src/log/startup_error.ts";
 import type { LookupdOptions } from "../../src/options/tables/lookupd_options.ts";
 import { silentLogger, until } from "./fixtures.ts";
+import { header, sendHalfClosed } from "../http/raw_http.ts";
 import { V1Client } from "./v1_client.ts";
 
 const OPTIONS: LookupdOptions = {
@@ -13,6 +14,8 @@ const OPTIONS: LookupdOptions = {
   logFormat: "text",
   logPrefix: "",
   verbose: false,
+  httpServerIdleTimeout: 180_000,
+  httpServerRequestTimeout: 600_000,
   tcpAddress: "127.0.0.1:0",
   httpAddress: "127.0.0.1:0",
   broadcastAddress: "127.0.0.1",
@@ -265,5 +268,22 @@ Deno.test("/lookup is compressed for those who take gzip, when it is large", asy
     assert.equal(await encodingOf("identity"), null);
     assert.equal(await encodingOf("gzip;q=0, identity"), null);
     for (const node of nodes) node.close();
+  });
+});
+
+Deno.test("a client that closes its sending side behind its request is answered by lookupd too", async () => {
+  await withLookupd(async ({ httpPort }) => {
+    const ping = await sendHalfClosed(httpPort, "GET /ping");
+    assert.equal(ping.body, "OK");
+    assert.equal(header(ping, "content-type"), "text/plain; charset=utf-8");
+    assert.equal((await sendHalfClosed(httpPort, "POST /topic/create?topic=t")).status, 200);
+    assert.equal(
+      (await sendHalfClosed(httpPort, "GET /lookup?topic=t")).body,
+      '{"channels":[],"producers":[]}',
+    );
+    assert.equal(
+      (await sendHalfClosed(httpPort, "POST /topic/delete?topic=t", "x".repeat(70_000))).status,
+      200,
+    );
   });
 });

@@ -196,6 +196,8 @@ Deno.test("resolveOptions() resolves the options of lookupd", () => {
     logFormat: "text",
     logPrefix: "[nsqlookupd] ",
     verbose: false,
+    httpServerIdleTimeout: 180_000,
+    httpServerRequestTimeout: 600_000,
     tcpAddress: "0.0.0.0:4160",
     httpAddress: "0.0.0.0:4161",
     broadcastAddress: "vm",

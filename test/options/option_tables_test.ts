@@ -126,7 +126,7 @@ Deno.test("formatHelp() tells kind, default with unit, range and a key that diff
       "--data-path=<string> Existing directory for messages and metadata; empty is the working directory " +
       "(default empty)",
       "--verbose Deprecated. Without effect",
-      "has the file read again; with --tls-cert, those of TLS. These change at once, all others with a restart: log-level, lookupd-tcp-address,",
+      "has the file read again; with --tls-cert, those of TLS. These change at once, all others with a restart: log-level, http-server-idle-timeout, http-server-request-timeout, lookupd-tcp-address,",
     ]
   ) assert.ok(help.includes(part), part);
 });

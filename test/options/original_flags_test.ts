@@ -74,8 +74,15 @@ const ORIGINAL_NSQD: Row[] = [
   ["enable-experiment", "string list", []],
 ];
 
-const OURS_NSQD: Row[] = [
+/** Of every server. */
+const OURS: Row[] = [
   ["check-config", "bool", false, null],
+  ["http-server-idle-timeout", "duration", 3 * MINUTE],
+  ["http-server-request-timeout", "duration", 10 * MINUTE],
+];
+
+const OURS_NSQD: Row[] = [
+  ...OURS,
   ["log-format", "enum", "text"],
   ["durability", "enum", "os"],
   ["mem-limit", "bytes", 201_326_592],
@@ -96,7 +103,7 @@ const ORIGINAL_LOOKUPD: Row[] = [
 ];
 
 const OURS_LOOKUPD: Row[] = [
-  ["check-config", "bool", false, null],
+  ...OURS,
   ["log-format", "enum", "text"],
   ["data-path", "string", ""],
 ];

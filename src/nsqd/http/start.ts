@@ -10,7 +10,7 @@ import { endProfiles } from "../../http/debug/routes.ts";
 import { removeAbandonedSocket } from "../../net/listen.ts";
 import { type HttpsListener, serveHttps } from "../../http/https_server.ts";
 import { Answer, AnswerHead } from "../../http/answer.ts";
-import { type Handler, type HttpServer, serve } from "../../http/server.ts";
+import { type Handler, type HttpServer, serve, timeoutsOf } from "../../http/server.ts";
 import type { Logger } from "../../log/logger.ts";
 import type { ProcessMonitor } from "../../metrics/process_monitor.ts";
 import type { LiveOptions } from "../../options/live_options.ts";
@@ -95,14 +95,14 @@ export async function startHttp(
   if (options.httpAddress !== "") {
     await removeAbandonedSocket(options.httpAddress);
     const handler = tls?.required === "yes" ? refuseWithoutTls(() => ports.https) : app;
-    const http = serve(options.httpAddress, handler, logger);
+    const http = serve(options.httpAddress, handler, logger, timeoutsOf(options));
     servers.push(http);
     result.address = http.address;
     result.port = ports.http = http.port;
   }
   if (tls !== null && options.httpsAddress !== "") {
     try {
-      https = serveHttps(options.httpsAddress, tls, app, logger);
+      https = serveHttps(options.httpsAddress, tls, app, logger, timeoutsOf(options));
     } catch (cause) {
       await shutdown();
       throw cause;

@@ -61,4 +61,24 @@ export const serverOptions = [
     deprecated: true,
     help: "Without effect, use --log-level=debug",
   },
+
+  {
+    name: "http-server-idle-timeout",
+    group: "HTTP server",
+    kind: "duration",
+    default: 180_000,
+    min: 1_000,
+    reloadable: true,
+    help:
+      "Time after which an HTTP connection is closed on which nothing comes, or nothing of an answer is taken",
+  },
+  {
+    name: "http-server-request-timeout",
+    group: "HTTP server",
+    kind: "duration",
+    default: 600_000,
+    min: 1_000,
+    reloadable: true,
+    help: "Time in which an HTTP request must have come, from its first byte to its last",
+  },
 ] as const satisfies OptionTable;

@@ -35,7 +35,7 @@ export const standaloneOptions = [
         // Often the hostname means nothing even on its own machine, and there the first consumer runs.
         default: ["127.0.0.1"],
         help: "Host that consumers are told, by default one that only works on this machine; repeat it to " +
-          "announce more, of which old clients see the first",
+          "announce more, of which old clients see the last",
       }
       : option
   ),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { get, header, post, postChunked } from "../../http/raw_http.ts";
+import { get, header, post, postChunked, sendHalfClosed } from "../../http/raw_http.ts";
 import { RunningBroker } from "../../support/running_broker.ts";
 
 /** Sends a POST and returns `<status> <body>`. */
@@ -278,4 +278,18 @@ Deno.test("POST /channel/delete of the last channel deletes an ephemeral topic t
   await postTo(running, "/channel/create?topic=t%23ephemeral&channel=c");
   assert.equal(await postTo(running, "/channel/delete?topic=t%23ephemeral&channel=c"), "200 ");
   assert.equal(running.broker.topics.size, 0);
+});
+
+Deno.test("a client that closes its sending side behind its request is answered by every endpoint", async () => {
+  await using running = new RunningBroker();
+  const { port } = running.http;
+  for (const size of [1, 300, 500, 5_000, 500_000]) {
+    const { status, body } = await sendHalfClosed(port, "POST /pub?topic=t", "x".repeat(size));
+    assert.deepEqual([status, body], [200, "OK"], String(size));
+  }
+  assert.equal((await sendHalfClosed(port, "POST /mpub?topic=t", "a\nb\n".repeat(1000))).body, "OK");
+  assert.equal((await sendHalfClosed(port, "POST /channel/create?topic=t&channel=c")).status, 200);
+  assert.equal((await sendHalfClosed(port, "GET /ping")).body, "OK");
+  assert.match((await sendHalfClosed(port, "GET /stats?format=json")).body, /"message_count":2005,/);
+  assert.equal((await sendHalfClosed(port, "GET /nope")).status, 404);
 });
