@@ -50,7 +50,7 @@ Deno.test("GET /config/<opt> shows each kind of option as the original does", as
   const table: [string, string, string | null][] = [
     ["nsqlookupd_tcp_addresses", '["127.0.0.1:5160"]', JSON_TYPE],
     ["auth_http_addresses", "[]", JSON_TYPE],
-    ["e2e_processing_latency_percentiles", "[1,0.99,0.95]", JSON_TYPE],
+    ["e2e_processing_latency_percentiles", "[0.95,0.99,1]", JSON_TYPE],
     ["log_level", "2", JSON_TYPE],
     ["id", "617", JSON_TYPE],
     ["max_msg_size", "1048576", JSON_TYPE],
