@@ -1,4 +1,4 @@
-/** The subcommand `admin`: the console, and the care of its users with `nsq admin user`. */
+/** The subcommand `admin`: the console, and the care of its users with `nsq admin user`. Tested in test/cli/admin_user_test.ts. */
 import { adminOptions } from "../options/tables/admin_options.ts";
 import { buildInfo } from "../version.ts";
 import { runService } from "./service.ts";

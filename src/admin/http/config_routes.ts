@@ -20,7 +20,8 @@ const MAX_VALUE_BYTES = 1 << 20;
 const NS_PER_MS = 1_000_000;
 const UTF8 = new TextDecoder();
 
-export function configRoutes(live: Live): Route[] {
+/** @param authorizeChange throws when who asks may not change anything */
+export function configRoutes(live: Live, authorizeChange: (context: RequestContext) => void): Route[] {
   const path = "/config/:opt";
   return [
     {
@@ -36,6 +37,7 @@ export function configRoutes(live: Live): Route[] {
       path,
       async handle(context) {
         admit(live.values, context);
+        authorizeChange(context);
         const key = context.parameter("opt");
         const { bytes, isCut } = await readBody(context.request, MAX_VALUE_BYTES);
         if (isCut || bytes.length === 0) throw new HttpError(413, "INVALID_VALUE");

@@ -243,6 +243,11 @@ Deno.test("scripts log in with each request, and may do what their role allows",
       '400 {"message":"INVALID_TOPIC"}',
     );
     assert.match(await admin.ask("GET", "/api/topics", undefined, basic("ann", "x")), /^401/);
+    assert.equal(
+      await admin.ask("PUT", "/config/log_level", "debug", basic("vic")),
+      '403 {"message":"FORBIDDEN"}',
+    );
+    assert.equal(await admin.ask("PUT", "/config/log_level", "info", basic("ann")), "200 2");
     const many = await Promise.all(
       Array(12).fill(0).map(() => admin.ask("GET", "/config/log_level", undefined, basic("ann"))),
     );
