@@ -55,12 +55,21 @@ function contents(channel: Channel): [number, string, number, number][] {
   ]).sort((a, b) => a[0] - b[0]);
 }
 
+/** Names the first difference: a list of all of them would take hours to make. */
+function assertSame(found: readonly unknown[], expected: readonly unknown[], name: string): void {
+  assert.equal(found.length, expected.length, `${name}: messages`);
+  const at = found.findIndex((one, i) => String(one) !== String(expected[i]));
+  if (at >= 0) assert.deepEqual(found[at], expected[at], `${name}: message ${at}`);
+}
+
 /** Requeues, finishes and defers some of what is due at once, and leaves the rest. */
 function work(node: PersistentBroker, clock: FakeClock): void {
   const { broker } = node, channel = channelOf(node, "archive");
   clock.advance(LONG_MS + 2000);
   broker.beginTurn();
   channel.scan(broker.nowMs);
+  // So many are due that it takes several turns.
+  while (channel.unfinishedScanMs !== null) broker.endTurn();
   const consumer = FakeConsumer.to(channel, broker, LONG_MS);
   consumer.subscription.setRdy(500);
   broker.endTurn();
@@ -82,7 +91,7 @@ Deno.test("A start writes a small snapshot when many messages are tracked, and h
     const files = i === 1 ? await node.stop() : node.fileSystem.afterKill();
     if (i !== 1) await node.bury();
     node = start(files, clock);
-    assert.deepEqual(contents(channelOf(node, "archive")), expected, `start ${i}`);
+    assertSame(contents(channelOf(node, "archive")), expected, `start ${i}`);
     assert.ok(newestBytes(files) < 5000, `${newestBytes(files)} bytes of snapshot`);
     assert.equal(node.logLines.filter((line) => /WARNING|ERROR/.test(line)).length, 0);
   }
@@ -104,12 +113,8 @@ Deno.test("What became of messages of a base is known after a kill, a stop, and 
     node = start(files, clock);
     const ageMs = 1000;
     const shift = (all: typeof expected) => all.map(([seq, state, attempts]) => [seq, state, attempts]);
-    assert.deepEqual(
-      shift(contents(channelOf(node, "archive"))),
-      shift(expected),
-      `round ${round}, ${ageMs}`,
-    );
-    assert.deepEqual(shift(contents(channelOf(node, "mail"))), shift(other), `round ${round}`);
+    assertSame(shift(contents(channelOf(node, "archive"))), shift(expected), `round ${round}, ${ageMs}`);
+    assertSame(shift(contents(channelOf(node, "mail"))), shift(other), `round ${round}`);
   }
   await node.bury();
 });
