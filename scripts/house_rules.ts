@@ -13,6 +13,7 @@ export type { TextFile } from "./source_files.ts";
 const LAYERS: readonly (readonly string[])[] = [
   ["options", "clock", "log", "version", "buffers", "descriptors", "metrics", "net"],
   ["protocol", "api"],
+  ["policies"],
   ["storage", "transport"],
   ["broker", "client", "http"],
   ["durability", "cluster"],

@@ -12,10 +12,13 @@
 import { setImmediate } from "node:timers";
 import type { Clock } from "../clock/clock.ts";
 import type { BufferPool } from "../buffers/buffer_pool.ts";
+import { PolicyBook } from "../policies/policy_book.ts";
+import type { SettingsChange } from "../policies/settings.ts";
 import { type Segment, setTimestamp, type Timestamp } from "../storage/segment.ts";
 import type { Channel } from "./channel.ts";
-import type { TurnWork } from "./channel/channel_messages.ts";
+import type { TurnWork } from "./channel/message_states.ts";
 import { Committer } from "./committer.ts";
+import { DeadLetterMover } from "./dead_letter_mover.ts";
 import type { Durability, Store } from "./store.ts";
 import { Topic, type TopicHost } from "./topic.ts";
 
@@ -35,6 +38,8 @@ export interface BrokerOptions {
   checksInvariants?: boolean;
   /** Messages that a turn moves for work that can wait, see `TurnWork`. */
   workPerTurn?: number;
+  /** Where policies come from; by default nowhere. */
+  policies?: PolicyBook;
 }
 
 /** Something with staged output that is written at the end of the turn. */
@@ -48,6 +53,8 @@ export interface BrokerObserver {
   topicDeleted?(topic: Topic): void;
   channelCreated?(channel: Channel): void;
   channelDeleted?(channel: Channel): void;
+  /** The channel has reached most of a bound of its policy. */
+  boundNeared?(channel: Channel): void;
 }
 
 const HOUSEKEEPING_MS = 1000;
@@ -71,9 +78,11 @@ export class Broker implements TopicHost {
   nowMs: number;
   readonly work: TurnWork;
   readonly random: () => number;
+  readonly policies: PolicyBook;
   readonly observers: BrokerObserver[] = [];
   readonly committer: Committer;
 
+  readonly #deadLetters: DeadLetterMover;
   readonly #clock: Clock;
   readonly #store: Store;
   readonly #scanIntervalMs: number;
@@ -85,6 +94,8 @@ export class Broker implements TopicHost {
   #scanTimer: ReturnType<typeof setTimeout> | undefined;
   #housekeepingTimer: ReturnType<typeof setTimeout> | undefined;
   #active = new Set<Topic>();
+  /** Topics whose policies ask for upkeep. */
+  readonly #kept = new Set<Topic>();
   #nextTopicNumber = 1;
   #highestSeq = 0;
   readonly #loading = new Map<Segment, Set<Channel>>();
@@ -113,6 +124,7 @@ export class Broker implements TopicHost {
     this.random = random;
     this.#workPerTurn = options.workPerTurn ?? WORK_PER_TURN;
     this.work = { left: this.#workPerTurn };
+    this.policies = options.policies ?? new PolicyBook();
     this.#checksInvariants = options.checksInvariants ?? false;
     this.nodeId = options.nodeId;
     this.memQueueSize = options.memQueueSize;
@@ -125,6 +137,7 @@ export class Broker implements TopicHost {
     this.#clock = clock;
     this.#store = store;
     this.committer = new Committer(options.durability, store, clock, () => this.beginTurn());
+    this.#deadLetters = new DeadLetterMover(this, store);
     this.nowMs = clock.monotonicMs();
     setTimestamp(this.time, clock.nowMs());
   }
@@ -178,6 +191,30 @@ export class Broker implements TopicHost {
   /** Makes sequence numbers of new topics start above `seq`. */
   raiseFirstSeq(seq: number): void {
     this.#highestSeq = Math.max(this.#highestSeq, seq);
+  }
+
+  // ---- policies -----------------------------------------------------------------------------
+
+  /**
+   * Sets keys of a topic's policy.
+   *
+   * @throws {PolicyError} when what would be in force contradicts itself; nothing changes then
+   */
+  setTopicPolicy(topic: Topic, change: SettingsChange): void {
+    topic.setSettings(this.policies.checked({ topic: topic.name }, topic.settings, change));
+    if (!topic.ephemeral) this.#store.topicPolicyChanged(topic);
+  }
+
+  /** Puts the policies of all topics and channels in force, after their sources changed. */
+  enforcePolicies(): void {
+    for (const topic of this.topics.values()) topic.setSettings(topic.settings);
+  }
+
+  /** Sets keys of a channel's policy. @throws {PolicyError} as above */
+  setChannelPolicy(topic: Topic, channel: Channel, change: SettingsChange): void {
+    const subject = { topic: topic.name, channel: channel.name };
+    topic.setChannelSettings(channel, this.policies.checked(subject, channel.settings, change));
+    if (channel.durable) this.#store.channelPolicyChanged(channel);
   }
 
   // ---- the turn -----------------------------------------------------------------------------
@@ -283,8 +320,9 @@ export class Broker implements TopicHost {
       if (topic.recentlyUsed) topic.recentlyUsed = false;
       else if (topic.log.trim()) this.#active.delete(topic);
     }
-    if (this.#active.size > 0) this.#scheduleHousekeeping();
-    else this.pool.trim();
+    for (const topic of this.#kept) if (!topic.upkeep()) this.#kept.delete(topic);
+    if (this.#active.size + this.#kept.size > 0) this.#scheduleHousekeeping();
+    if (this.#active.size === 0) this.pool.trim();
   }
 
   #scheduleHousekeeping(): void {
@@ -297,6 +335,7 @@ export class Broker implements TopicHost {
     this.#stopped = true;
     clearTimeout(this.#scanTimer);
     clearTimeout(this.#housekeepingTimer);
+    this.#deadLetters.stop();
   }
 
   // ---- for topics and channels --------------------------------------------------------------
@@ -334,6 +373,29 @@ export class Broker implements TopicHost {
     segment.isUnclaimed = true;
     segment.dropBuffer(this.pool);
     this.#store.segmentUnclaimed(segment);
+  }
+
+  needsUpkeep(topic: Topic): void {
+    this.#kept.add(topic);
+    this.#scheduleHousekeeping();
+  }
+
+  boundNeared(channel: Channel): void {
+    for (const observer of this.observers) observer.boundNeared?.(channel);
+  }
+
+  deadLetterCame(channel: Channel): void {
+    this.#deadLetters.came(channel);
+  }
+
+  /** Publishes dead letters of `channel` to a topic; resolves with how many are there. */
+  moveDeadLetters(channel: Channel, seqs: readonly number[], topicName: string): Promise<number> {
+    return this.#deadLetters.move(channel, seqs, topicName);
+  }
+
+  /** Reads an evicted segment back, or gives its records up. Does not reject. */
+  loadSegment(segment: Segment): Promise<void> {
+    return this.#store.load(segment);
   }
 
   positionChanged(channel: Channel): void {

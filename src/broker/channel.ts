@@ -9,14 +9,22 @@
 import type { Segment } from "../storage/segment.ts";
 import * as answers from "./channel/answers.ts";
 import { checkMessages } from "./channel/channel_invariants.ts";
-import { ChannelMessages, type TurnWork } from "./channel/channel_messages.ts";
+import { ChannelMessages } from "./channel/channel_messages.ts";
+import type { TurnWork } from "./channel/message_states.ts";
 import { Delivery } from "./channel/delivery.ts";
+import { expireWaiting, keepBounds, waitingBytes } from "./channel/expiry_and_bounds.ts";
+import { KeyedOrder } from "./channel/keyed_order.ts";
+import { OrderedDelivery } from "./channel/ordered_delivery.ts";
 import { scan } from "./channel/timeouts.ts";
 import type { Place } from "./consumer/place.ts";
 import { ReadyConsumers } from "./consumer/ready_consumers.ts";
 import { type Answer, type Consumer, type SubscribedChannel, Subscription } from "./consumer/subscription.ts";
 import { LatencyWindow, type TurnTime } from "./latency/latency_window.ts";
 import { MAX_SLOTS } from "./topic_log/chunk.ts";
+import type { KeyFinder } from "../policies/message_key.ts";
+import type { ChannelPolicy } from "../policies/policy.ts";
+import { noSettings } from "../policies/policy_book.ts";
+import type { Settings } from "../policies/settings.ts";
 import type { LogHost, TopicLog } from "./topic_log/topic_log.ts";
 
 /** What channels need of the broker around them. */
@@ -34,6 +42,12 @@ export interface ChannelHost extends LogHost, TurnTime {
   load(segment: Segment, channel: Channel): void;
   positionChanged(channel: Channel): void;
   journalFull(channel: Channel): void;
+  /** Wall clock, Unix ms. */
+  wallMs(): number;
+  /** The channel has reached most of a bound of its policy. */
+  boundNeared(channel: Channel): void;
+  /** The channel has a dead letter that is to be published elsewhere. */
+  deadLetterCame(channel: Channel): void;
   channelEmptied(channel: Channel): void;
   /** A topic or channel was paused or unpaused. */
   pauseChanged(): void;
@@ -54,6 +68,9 @@ export interface ChannelTopic {
   deleteChannel(name: string): boolean;
 }
 
+/** The share of a bound at which it is told of. */
+const NEAR_BOUND = 0.8;
+
 export class Channel extends ChannelMessages implements SubscribedChannel {
   readonly topic: ChannelTopic;
   readonly name: string;
@@ -64,10 +81,16 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
   /** Messages released to it. */
   messageCount = 0;
   readonly ready = new ReadyConsumers();
+  /** What was set of its policy; its topic changes it, see `Topic.setChannelSettings`. */
+  settings: Settings = noSettings;
 
   /** Set while the channel is in the list of those that have something due. */
   isTimed = false;
   readonly #delivery: Delivery;
+  readonly #ordered: OrderedDelivery;
+  #findKey: KeyFinder | null = null;
+  /** Set from when it reaches most of a bound until it is well below. */
+  isNearBound = false;
 
   constructor(topic: ChannelTopic, name: string, ephemeral: boolean) {
     super(topic.log, topic.host.work, !ephemeral && !topic.ephemeral, LatencyWindow.of(topic.host));
@@ -77,6 +100,9 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
     this.#delivery = new Delivery(this, this.ready, {
       load: (segment) => topic.host.load(segment, this),
       random: () => topic.host.random(),
+    });
+    this.#ordered = new OrderedDelivery(this, this.ready, {
+      load: (segment) => topic.host.load(segment, this),
     });
   }
 
@@ -161,6 +187,51 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
     this.topic.host.journalFull(this);
   }
 
+  wallMs(): number {
+    return this.topic.host.wallMs();
+  }
+
+  /** Puts a policy in force. @param findKey where the topic's messages have their keys; null for nowhere */
+  setPolicy(policy: ChannelPolicy, findKey: KeyFinder | null): void {
+    this.policy = policy;
+    this.#findKey = findKey;
+    this.#beginOrder();
+    if (this.dead.size > 0) this.deadLetterCame();
+    this.#enforceBounds();
+    this.wake();
+  }
+
+  #beginOrder(): void {
+    this.order = this.policy.order === "key" && this.#findKey !== null ? new KeyedOrder(this.#findKey) : null;
+    this.#ordered.reset();
+  }
+
+  /** Takes off what is too old, as the policy says; the rest in the next turn when there is very much of it. */
+  expire(): void {
+    if (this.policy.ttlMs === 0 || this.waitingCount === 0 || this.exiting) return;
+    const load = (segment: Segment) => this.topic.host.load(segment, this);
+    if (!expireWaiting(this, this.cutoffNs, { load })) this.wake();
+  }
+
+  #enforceBounds(): void {
+    const { maxDepth, maxBytes } = this.policy;
+    if (maxDepth === 0 && maxBytes === 0) return;
+    keepBounds(this);
+    const share = Math.max(
+      maxDepth === 0 ? 0 : this.unfinishedCount / maxDepth,
+      maxBytes === 0 ? 0 : waitingBytes(this) / maxBytes,
+    );
+    if (share < NEAR_BOUND) this.isNearBound &&= share > NEAR_BOUND / 2;
+    else if (!this.isNearBound) {
+      this.isNearBound = true;
+      this.topic.host.boundNeared(this);
+    }
+  }
+
+  deadLetterCame(): void {
+    if (this.policy.deadLetterTopic !== "") this.topic.host.deadLetterCame(this);
+  }
+
   /** Does what a turn before left, and shares what waits out among the consumers. Called once at the end of a turn. */
   pump(nowMs: number): void {
     if (this.exiting) return;
@@ -169,7 +240,10 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
       if (this.unfinishedScanMs !== null) this.scan(this.unfinishedScanMs);
       if (this.#isWorkLeft) this.wake();
     }
-    if (!this.paused) this.#delivery.pump(nowMs);
+    if (this.policy.ttlMs > 0) this.expire();
+    if (this.paused) return;
+    if (this.policy.order === "none") this.#delivery.pump(nowMs);
+    else this.#ordered.pump(nowMs);
   }
 
   /** Times out and makes due what is due at `nowMs`; false when nothing is left that ever will be. */
@@ -189,6 +263,7 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
     const room = this.ephemeral ? Math.max(0, limit - this.depth) : count;
     this.waitingCount += count;
     if (count > room) this.finishWaiting(this.log.newestFrom(count - room, to), to);
+    this.#enforceBounds();
     this.wake();
   }
 
@@ -223,6 +298,7 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
     this.forgetAll();
     const { segment, index } = this.log.releasedAt();
     this.position.start(segment, index);
+    this.#beginOrder();
     this.journal.moved();
     this.topic.host.channelEmptied(this);
   }

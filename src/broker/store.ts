@@ -42,6 +42,10 @@ export interface Store {
   positionChanged(channel: Channel): void;
   /** The channel has many messages to tell of: they are to go out with the next group. */
   journalFull(channel: Channel): void;
+  /** The dead letter is in the topic's log under `newSeq`, in the group of this turn, and finished with that. */
+  deadLetterMoved(channel: Channel, seq: number, topic: Topic, newSeq: number): void;
+  topicPolicyChanged(topic: Topic): void;
+  channelPolicyChanged(channel: Channel): void;
   /** Paused or unpaused: kept at once. */
   pauseChanged(): void;
 }

@@ -12,6 +12,11 @@ import type { Buffer } from "../buffers/buffer_pool.ts";
 import type { Segment, Timestamp } from "../storage/segment.ts";
 import { Channel, type ChannelHost, type ChannelTopic } from "./channel.ts";
 import { deferUnreadable, giveUp } from "./channel/unreadable.ts";
+import { waitingBytes } from "./channel/expiry_and_bounds.ts";
+import { type KeyFinder, keyFinder } from "../policies/message_key.ts";
+import type { TopicPolicy } from "../policies/policy.ts";
+import { noSettings, type PolicyBook } from "../policies/policy_book.ts";
+import type { Settings } from "../policies/settings.ts";
 import { TopicLog } from "./topic_log/topic_log.ts";
 import { type DeferredRecord, UnreleasedRecords } from "./unreleased_records.ts";
 
@@ -21,6 +26,9 @@ export interface TopicHost extends ChannelHost {
   readonly memQueueSize: number;
   /** The topic has committed records that are to be released in the next turn. */
   markReleasing(topic: Topic): void;
+  readonly policies: PolicyBook;
+  /** The topic has policies that ask for `upkeep` once a second. */
+  needsUpkeep(topic: Topic): void;
   /** The topic has records to commit. */
   markTopic(topic: Topic): void;
   /** The topic had records since it was last looked at. */
@@ -44,6 +52,11 @@ export class Topic implements ChannelTopic {
   /** Set while channels known to lookupd are still being created: nothing is released. */
   settingUp = false;
 
+  /** What was set of its policy; the broker changes it, see `Broker.setPolicy`. */
+  settings: Settings = noSettings;
+  /** What is in force. */
+  policy: TopicPolicy;
+
   /** Messages published, those that an ephemeral topic dropped among them. */
   messageCount = 0;
   /** Bytes of their bodies. */
@@ -52,6 +65,9 @@ export class Topic implements ChannelTopic {
   isMarked = false;
   /** True when records came since the last look of the housekeeping. */
   recentlyUsed = false;
+  /** True when publishers are to be refused at a bound, see `refusal`. */
+  isBounded = false;
+  #findKey: KeyFinder | null;
   readonly #unreleased = new UnreleasedRecords();
 
   /** @param firstSeq the sequence number of the first message */
@@ -60,6 +76,9 @@ export class Topic implements ChannelTopic {
     this.name = name;
     this.number = number;
     this.ephemeral = ephemeral;
+    this.policy = host.policies.topicPolicy(name, noSettings);
+    this.#findKey = keyFinder(this.policy.keyPlace);
+    this.#readBound();
     this.log = new TopicLog(host, firstSeq, (segment) => host.segmentSealed(this, segment));
   }
 
@@ -210,8 +229,7 @@ export class Topic implements ChannelTopic {
 
   /** Adds a channel whose next message is `cursorSeq`; all before counts as finished. */
   restoreChannel(name: string, cursorSeq: number): Channel {
-    const channel = new Channel(this, name, false), { segment, index } = this.log.placeOf(cursorSeq);
-    this.channels.set(name, channel);
+    const channel = this.#newChannel(name, false), { segment, index } = this.log.placeOf(cursorSeq);
     channel.position.start(segment, index);
     channel.waitingCount = this.log.countBetween(cursorSeq, this.log.releasedSeq);
     return channel;
@@ -228,12 +246,91 @@ export class Topic implements ChannelTopic {
   channel(name: string, ephemeral: boolean): Channel {
     const existing = this.channels.get(name);
     if (existing !== undefined) return existing;
-    const channel = new Channel(this, name, ephemeral), { segment, index } = this.log.releasedAt();
-    this.channels.set(name, channel);
+    const channel = this.#newChannel(name, ephemeral), { segment, index } = this.log.releasedAt();
     channel.position.start(segment, index);
     this.host.channelCreated(channel);
     this.release();
     return channel;
+  }
+
+  #newChannel(name: string, ephemeral: boolean): Channel {
+    const channel = new Channel(this, name, ephemeral);
+    this.channels.set(name, channel);
+    this.#enforce(channel);
+    return channel;
+  }
+
+  // ---- policy -------------------------------------------------------------------------------
+
+  /** Puts in force what was set, here and in the channels. */
+  setSettings(settings: Settings): void {
+    this.settings = settings;
+    this.policy = this.host.policies.topicPolicy(this.name, settings);
+    this.#findKey = keyFinder(this.policy.keyPlace);
+    this.#readBound();
+    for (const channel of this.channels.values()) this.#enforce(channel);
+  }
+
+  /** Puts in force what was set of a channel. */
+  setChannelSettings(channel: Channel, settings: Settings): void {
+    channel.settings = settings;
+    this.#enforce(channel);
+  }
+
+  #readBound(): void {
+    const { overflow, maxDepth, maxBytes } = this.policy;
+    this.isBounded = overflow === "reject" && (maxDepth > 0 || maxBytes > 0);
+  }
+
+  /**
+   * Why `count` messages with `bodyBytes` in all cannot be taken: what is full, and how full. Null when they can.
+   *
+   * Only for topics that are bounded.
+   */
+  refusal(count: number, bodyBytes: number): string | null {
+    const { maxDepth, maxBytes } = this.policy, { log } = this;
+    const unreleased = log.pendingCount + (log.endSeq - log.committedSeq);
+    const over = (what: string, depth: number, bytes: number): string | null => {
+      const wouldBe = depth + unreleased + count;
+      if (maxDepth > 0 && wouldBe > maxDepth) {
+        return `${what} is full: ${
+          depth + unreleased
+        } messages, ${count} more would pass max_depth ${maxDepth}`;
+      }
+      if (maxBytes > 0 && bytes + bodyBytes > maxBytes) {
+        return `${what} is full: ${
+          Math.round(bytes)
+        } bytes, ${bodyBytes} more would pass max_bytes ${maxBytes}`;
+      }
+      return null;
+    };
+    const heldBytes = maxBytes > 0 ? log.bytesFrom(log.releasedSeq) : 0;
+    if (this.channels.size === 0) return over(`topic ${this.name}`, 0, heldBytes);
+    for (const channel of this.channels.values()) {
+      const bytes = maxBytes > 0 ? waitingBytes(channel) + heldBytes : 0;
+      const refusal = over(`channel ${this.name}/${channel.name}`, channel.unfinishedCount, bytes);
+      if (refusal !== null) return refusal;
+    }
+    return null;
+  }
+
+  /** Once a second, where policies ask for it; false when they do not any more. */
+  upkeep(): boolean {
+    let isNeeded = false;
+    for (const channel of this.channels.values()) {
+      if (channel.policy.ttlMs === 0) continue;
+      isNeeded = true;
+      channel.expire();
+    }
+    return isNeeded && !this.exiting;
+  }
+
+  #enforce(channel: Channel): void {
+    channel.setPolicy(
+      this.host.policies.channelPolicy(this.name, channel.name, channel.settings, this.policy),
+      this.#findKey,
+    );
+    if (channel.policy.ttlMs > 0) this.host.needsUpkeep(this);
   }
 
   deleteChannel(name: string): boolean {
@@ -279,6 +376,17 @@ export class Topic implements ChannelTopic {
       throw new Error(`TOPIC(${this.name}): ${(cause as Error).message}`, { cause });
     }
   }
+}
+
+/** Bytes of `count` bodies laid out as in MPUB, from offset `at`. */
+export function sizedBytes({ view }: Buffer, at: number, count: number): number {
+  let bytes = 0;
+  for (let i = 0; i < count; i++) {
+    const size = view.getInt32(at);
+    bytes += size;
+    at += 4 + size;
+  }
+  return bytes;
 }
 
 function checkChannel(channel: Channel): void {

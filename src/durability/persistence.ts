@@ -235,6 +235,18 @@ export class Persistence implements Store {
     this.#positions.channelEmptied(channel);
   }
 
+  topicPolicyChanged(topic: Topic): void {
+    this.#positions.topicPolicyChanged(topic);
+  }
+
+  channelPolicyChanged(channel: Channel): void {
+    this.#positions.channelPolicyChanged(channel);
+  }
+
+  deadLetterMoved(channel: Channel, seq: number, topic: Topic, newSeq: number): void {
+    this.#positions.deadLetterMoved(channel, seq, topic, newSeq);
+  }
+
   pauseChanged(): void {
     this.#positions.onMetadataChange(true);
   }

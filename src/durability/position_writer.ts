@@ -11,7 +11,7 @@ import { FULL_JOURNAL } from "../broker/channel/journal.ts";
 import type { Topic } from "../broker/topic.ts";
 import type { CommitLog } from "../storage/commit_log.ts";
 import { StateWriter } from "../storage/state/state_records.ts";
-import { snapshotWritten, writeChanges, writeMessages } from "./positions.ts";
+import { settingsText, snapshotWritten, writeChanges, writeMessages } from "./positions.ts";
 import type { TrackedBases } from "./tracked_bases.ts";
 
 export class PositionWriter {
@@ -170,6 +170,27 @@ export class PositionWriter {
     this.stageReleased(channel.topic);
     // With its topic all of them go at once.
     this.#hasStaged(!channel.topic.exiting);
+  }
+
+  topicPolicyChanged(topic: Topic): void {
+    this.staged.add({ type: "topic policy", topic: topic.number, settings: settingsText(topic) });
+    this.#hasStaged(false);
+  }
+
+  channelPolicyChanged(channel: Channel): void {
+    const number = this.#channelNumbers.get(channel)!;
+    this.staged.add({ type: "channel policy", channel: number, settings: settingsText(channel) });
+    this.#hasStaged(false);
+  }
+
+  /** The copy of a dead letter is in the group of this turn. */
+  deadLetterMoved(channel: Channel, seq: number, { number: topic }: Topic, newSeq: number): void {
+    const number = this.#channelNumbers.get(channel)!;
+    // That it died has to be told before.
+    if (channel.journal.deaths.length > 0) {
+      writeChanges(channel, number, this.staged, this.#steady, this.#bases);
+    }
+    this.staged.add({ type: "dead moved", channel: number, seq, topic, newSeq });
   }
 
   channelEmptied(channel: Channel): void {

@@ -8,6 +8,7 @@ import type { SteadyTime } from "../clock/steady_time.ts";
 import type { StateWriter } from "../storage/state/state_records.ts";
 import { TrackedList } from "../storage/state/tracked_list.ts";
 import type { Channel } from "../broker/channel.ts";
+import { type DeadLetter, DEATH_REASONS } from "../broker/channel/dead_letters.ts";
 import { FINISHED, FIRST_SLOT } from "../broker/topic_log/chunk.ts";
 import type { TrackedMessage } from "../broker/tracked/tracked_message.ts";
 import type { Topic } from "../broker/topic.ts";
@@ -66,6 +67,12 @@ export function writeMessages(
     bases.changed(channel, seq);
     into.add({ type: "tracked finished", channel: number, seq });
   }
+  for (const seq of journal.deaths.splice(0, limit)) {
+    bases.changed(channel, seq);
+    const letter = channel.dead.get(seq);
+    // One that was revived or finished meanwhile is told of as that.
+    if (letter !== undefined) writeDead(letter, number, into);
+  }
 }
 
 /** Adds all there is to know of the channel but its tracked messages, for a snapshot. */
@@ -79,6 +86,26 @@ export function writeSnapshot(channel: Channel, number: number, into: StateWrite
   });
   writePosition(channel, number, into);
   writeDoneAhead(channel, number, into);
+}
+
+/** Adds the dead letters of the channel and what was set of its policy, for a snapshot; behind its tracked messages. */
+export function writeDeadLetters(channel: Channel, number: number, into: StateWriter): void {
+  for (const seq of channel.dead.from(-Infinity)) writeDead(channel.dead.get(seq)!, number, into);
+  if (channel.settings.size > 0) {
+    into.add({ type: "channel policy", channel: number, settings: settingsText(channel) });
+  }
+}
+
+function writeDead(letter: DeadLetter, channel: number, into: StateWriter): void {
+  const { seq, attempts, diedMs, consumer } = letter, reason = DEATH_REASONS.indexOf(letter.reason);
+  into.add({ type: "dead", channel, seq, attempts, reason, diedMs, consumer });
+}
+
+/** What was set of a policy, as the log has it. */
+export function settingsText(
+  { settings }: { readonly settings: ReadonlyMap<string, number | string> },
+): string {
+  return JSON.stringify(Object.fromEntries(settings));
 }
 
 /** Takes note that a snapshot with the channel is in the log. */
@@ -141,6 +168,9 @@ export function writeTopic(topic: Topic, into: StateWriter, steady: SteadyTime):
     endSeq: topic.log.endSeq,
     releasedSeq: topic.log.releasedSeq,
   });
+  if (topic.settings.size > 0) {
+    into.add({ type: "topic policy", topic: topic.number, settings: settingsText(topic) });
+  }
   for (const { seq, delayMs, publishedMs } of topic.deferred) {
     const ms = steady.ofMonotonic(publishedMs);
     into.add({ type: "deferred", topic: topic.number, seq, delayMs, publishedMs: ms });

@@ -8,7 +8,7 @@ import type { Broker } from "../broker/broker.ts";
 import { StateWriter } from "../storage/state/state_records.ts";
 import type { ImportedQueues } from "./take_over/imported_queues.ts";
 import type { PositionWriter } from "./position_writer.ts";
-import { writeSnapshot, writeTopic } from "./positions.ts";
+import { writeDeadLetters, writeSnapshot, writeTopic } from "./positions.ts";
 import type { TrackedBases } from "./tracked_bases.ts";
 
 /** Bytes of a snapshot part: bounds the memory one takes. */
@@ -48,6 +48,7 @@ export class SnapshotWriter {
         const number = this.#positions.numberOf(channel);
         writeSnapshot(channel, number, part);
         this.#bases.writeTo(part, channel, number);
+        writeDeadLetters(channel, number, part);
         flushPart();
       }
       flushPart();

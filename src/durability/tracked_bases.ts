@@ -98,6 +98,7 @@ export class TrackedBases {
       // What the journal has not told yet.
       for (const { seq } of channel.journal.tracked) this.changed(channel, seq);
       for (const seq of channel.journal.ends) this.changed(channel, seq);
+      for (const seq of channel.journal.deaths) this.changed(channel, seq);
       const places = entry.base.map(({ place }) => place);
       into.add({ type: "tracked base", channel: number, places });
       for (const seq of entry.changed) {

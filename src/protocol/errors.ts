@@ -201,6 +201,11 @@ export function publishFailed(command: PublishCommand, cause: Cause): FatalClien
   return causedBy(`E_${command}_FAILED`, `${command} failed`, cause);
 }
 
+/** A bound of the topic's policy is reached: nothing of the command is taken, and the connection stays. */
+export function publishRefused(command: PublishCommand, reason: string): ClientError {
+  return new ClientError(`E_${command}_FAILED`, `${command} failed ${reason}`);
+}
+
 // IDENTIFY
 
 export function undecodableIdentify(cause?: unknown): FatalClientError {

@@ -77,6 +77,12 @@ export function parseId(bytes: Uint8Array, pos: number, nodeId: number): number 
   return ((w0 & 31) * 65536 + w1) * 4294967296 + (w2 * 65536 + w3);
 }
 
+/** The id of message `seq` of node `nodeId`, 16 hex digits. */
+export function formatId(nodeId: number, seq: number): string {
+  return idHighWord(nodeId, seq).toString(16).padStart(8, "0") +
+    (seq % 4294967296).toString(16).padStart(8, "0");
+}
+
 /**
  * Writes all of a record but its body, with 1 as attempts.
  *

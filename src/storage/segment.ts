@@ -100,6 +100,8 @@ export class Segment {
   count = 0;
   /** Bytes used by the records. */
   usedBytes = 0;
+  /** Bytes of records in the segments before it in the log, as of when it was added. */
+  bytesBefore = 0;
   /** True once no record will be added. */
   sealed = false;
   /** Sequence numbers of a sparse segment; null for a dense one. */

@@ -41,6 +41,10 @@ class FinishingConsumer implements Consumer {
     this.#runs.push(segment.firstSeq + from, segment.firstSeq + to);
   }
 
+  describe(): string {
+    return "a consumer";
+  }
+
   sendRecord(segment: Segment, index: number): void {
     this.sendRun(segment, index, index + 1);
   }

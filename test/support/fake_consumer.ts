@@ -57,6 +57,10 @@ export class FakeConsumer implements Consumer {
     this.#runs.push({ segment, from, to, text: text(segment, from, to) });
   }
 
+  describe(): string {
+    return "a consumer";
+  }
+
   sendRecord(segment: Segment, index: number, attempts: number): void {
     assert.ok(this.accepting, "a consumer with an unfinished write was given a record");
     this.#take({ ...readRecord(segment, index, this.broker.nodeId), attempts });

@@ -43,6 +43,9 @@ export class MemoryStore implements Store {
   segmentSealed(): void {}
   positionChanged(): void {}
   journalFull(): void {}
+  deadLetterMoved(): void {}
+  topicPolicyChanged(): void {}
+  channelPolicyChanged(): void {}
   topicCreated(topic: Topic): void {
     this.calls.push(`topic ${topic.name}`);
   }

@@ -50,9 +50,7 @@ export function requeue(
   if (typeof message === "string") return message;
   subscription.requeueCount++;
   messages.requeueCount++;
-  messages.takeBack(message);
-  if (delayMs > 0) messages.deferTracked(message, nowMs + delayMs);
-  else messages.requeueTracked(message);
+  messages.comeBack(message, delayMs > 0 ? nowMs + delayMs : 0);
   messages.wake();
   return "ok";
 }

@@ -57,10 +57,8 @@ function checkChunk(messages: ChannelMessages, chunk: Chunk, inFlight: Map<Subsc
     if (entry === FINISHED) finished++;
     if (entry !== WAITING && isAhead) marksAhead++;
     if (entry === TRACKED) {
-      expect(
-        tracked.get(firstSeq + i)?.segment === segment,
-        `message ${firstSeq + i} is marked as tracked, and is not`,
-      );
+      const known = tracked.get(firstSeq + i) ?? messages.dead.get(firstSeq + i);
+      expect(known?.segment === segment, `message ${firstSeq + i} is marked as tracked, and is not`);
     } else if (entry >= FIRST_SLOT) {
       expect(!isAhead, `message ${firstSeq + i} is in flight, and the cursor before it`);
       const owner = inFlight.get(slots.get(entry));
@@ -77,6 +75,11 @@ function checkChunk(messages: ChannelMessages, chunk: Chunk, inFlight: Map<Subsc
 
 function checkTracked(messages: ChannelMessages, inFlight: Map<Subscription, InFlight>): void {
   let requeued = 0, deferred = 0, withConsumers = 0;
+  for (const seq of messages.dead.from(-Infinity)) {
+    const { segment, index } = messages.dead.get(seq)!;
+    expect(!messages.tracked.has(seq), `message ${seq} is dead, and something else`);
+    expectEqual(`sequence number where dead letter ${seq} is`, segment.seqAt(index), seq);
+  }
   for (const { seq, state, owner, heapIndex, segment, index } of messages.tracked.values()) {
     const name = `message ${seq}`;
     expectEqual(`sequence number where ${name} is`, segment.seqAt(index), seq);

@@ -145,7 +145,7 @@ export class Delivery {
 
   /** Delivers requeued messages; returns how many. */
   #redeliver(subscription: Subscription, quota: number, nowMs: number): number {
-    const messages = this.#messages, { redelivery, due, journal } = messages;
+    const messages = this.#messages, { redelivery } = messages;
     let count = 0;
     for (; count < quota; count++) {
       if (this.#redeliveryBytesLeft <= 0 || this.#redeliveriesLeft <= 0) {
@@ -161,20 +161,13 @@ export class Delivery {
       }
       redelivery.shift();
       this.#redeliveriesLeft--;
+      if (messages.isExpired(message, nowMs)) {
+        messages.expireTracked(message);
+        count--;
+        continue;
+      }
       this.#redeliveryBytesLeft -= segment.index[index + 1] - segment.index[index];
-      message.attempts = (message.attempts + 1) & 0xffff;
-      message.state = "in flight";
-      message.owner = subscription;
-      message.deliveredAtMs = nowMs;
-      message.atMs = nowMs + subscription.msgTimeoutMs;
-      due.push(message);
-      journal.changed(message);
-      subscription.inFlight++;
-      subscription.tracked.push(message);
-      subscription.messageCount++;
-      messages.deliveredCount++;
-      messages.inFlightCount++;
-      subscription.consumer.sendRecord(segment, index, message.attempts);
+      messages.redeliver(subscription, message, nowMs);
     }
     return count;
   }

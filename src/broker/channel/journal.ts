@@ -20,6 +20,8 @@ export class Journal {
   tracked: TrackedMessage[] = [];
   /** Ends of tracked messages that the log takes for unfinished. */
   ends: number[] = [];
+  /** Messages that died; some may have been revived or finished meanwhile. */
+  deaths: number[] = [];
   /** Ranges that were finished ahead of the cursor. */
   doneAhead: { from: number; to: number }[] = [];
 
@@ -36,7 +38,7 @@ export class Journal {
 
   /** Messages to tell of. */
   get size(): number {
-    return this.tracked.length + this.ends.length;
+    return this.tracked.length + this.ends.length + this.deaths.length;
   }
 
   /** The cursor or the messages in flight changed. */
@@ -61,6 +63,21 @@ export class Journal {
     if (this.size === FULL_JOURNAL) this.#onFull();
   }
 
+  died(seq: number): void {
+    if (!this.#isDurable) return;
+    this.deaths.push(seq);
+    this.moved();
+    if (this.size === FULL_JOURNAL) this.#onFull();
+  }
+
+  /** A dead letter is finished. */
+  endedDead(seq: number): void {
+    if (!this.#isDurable) return;
+    this.ends.push(seq);
+    this.moved();
+    if (this.size === FULL_JOURNAL) this.#onFull();
+  }
+
   finishedAhead(from: number, to: number): void {
     if (this.#isDurable) this.doneAhead.push({ from, to });
     this.moved();
@@ -70,6 +87,7 @@ export class Journal {
   clear(): void {
     this.tracked = [];
     this.ends = [];
+    this.deaths = [];
     this.doneAhead = [];
     this.isBehind = false;
   }

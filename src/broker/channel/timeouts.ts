@@ -27,8 +27,7 @@ function moveDue(messages: ChannelMessages, nowMs: number): boolean {
     const message = due.peek()!;
     if (message.state === "in flight") {
       messages.timeoutCount++;
-      messages.takeBack(message);
-      messages.requeueTracked(message);
+      messages.comeBack(message);
     } else messages.endDeferral(message);
   }
   return true;

@@ -56,7 +56,7 @@ function trackedIn(messages: ChannelMessages, segment: Segment, from: number, to
 function takeFromQueues(messages: ChannelMessages, tracked: TrackedMessage[]): void {
   const requeued = new Set<TrackedMessage>();
   for (const message of tracked) {
-    if (message.state === "deferred") messages.deferredCount--;
+    if (message.state === "deferred") messages.uncountDeferred(message);
     if (message.state === "requeued") requeued.add(message);
   }
   if (requeued.size > 0) messages.redelivery.removeAll(requeued);

@@ -22,6 +22,8 @@ export interface Consumer {
   sendRecord(segment: Segment, index: number, attempts: number): void;
   /** The channel was deleted: the connection ends, without a frame. */
   channelDeleted(): void;
+  /** Who it is, for people: client id and address. */
+  describe(): string;
 }
 
 /** What FIN, REQ and TOUCH can meet. */

@@ -67,6 +67,27 @@ export class LogPosition implements LogFollower {
     }
   }
 
+  /** Finishes the run of waiting messages at the cursor, which `seek` gave, up to index `to`. */
+  skip(to: number): void {
+    const chunk = this.#passRun(to, FINISHED);
+    chunk.finished += to - this.index;
+    this.index = to;
+    this.settle(chunk);
+  }
+
+  /** Has the run of waiting messages at the cursor, which `seek` gave, up to index `to` tracked. */
+  setRunAside(to: number): void {
+    this.#passRun(to, TRACKED);
+    this.index = to;
+  }
+
+  #passRun(to: number, entry: number): Chunk {
+    const chunk = this.chunkOf(this.segment!);
+    chunk.reserve(to);
+    chunk.entries.fill(entry, this.index, to);
+    return chunk;
+  }
+
   isAhead(segment: Segment, index: number): boolean {
     const cursor = this.segment;
     if (cursor === null) return false;

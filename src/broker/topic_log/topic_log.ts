@@ -137,7 +137,10 @@ export class TopicLog {
     const last = this.last;
     segment.prev = last;
     if (last === null) this.first = segment;
-    else last.next = segment;
+    else {
+      last.next = segment;
+      segment.bytesBefore = last.bytesBefore + last.usedBytes;
+    }
     this.last = segment;
     this.claim(segment);
     if (this.#firstUnreleased === null) this.#firstUnreleased = segment;
@@ -292,6 +295,17 @@ export class TopicLog {
     let segment = this.last!;
     while (segment.firstSeq > seq) segment = segment.prev!;
     return segment;
+  }
+
+  /** Bytes of bodies of the records from `seq` on; of a segment that is not in memory, by its share. */
+  bytesFrom(seq: number): number {
+    const { segment, index } = placeFrom(this.#firstUnreleased, seq), { last } = this;
+    if (segment === null || last === null) return 0;
+    const offset = segment.buffer === null
+      ? segment.usedBytes * index / Math.max(1, segment.count)
+      : segment.index[index];
+    const bytes = last.bytesBefore + last.usedBytes - segment.bytesBefore - offset;
+    return Math.max(0, bytes - RECORD_OVERHEAD * this.countBetween(seq, this.endSeq));
   }
 
   /** First sequence number of the newest `count` records before `to`; failed groups leave gaps in the log. */

@@ -35,6 +35,17 @@ export class RedeliveryQueue {
     }
   }
 
+  /** All of them, the first one first. */
+  *items(): Generator<TrackedMessage> {
+    for (let at = this.#head; at < this.#items.length; at++) yield this.#items[at];
+  }
+
+  /** Takes one out, which is there: O(n) but for the first. */
+  remove(item: TrackedMessage): void {
+    if (this.peek() === item) this.shift();
+    else this.#items.splice(this.#items.indexOf(item, this.#head), 1);
+  }
+
   /** Takes some out of the middle: O(n), for messages that cannot be read. */
   removeAll(items: ReadonlySet<TrackedMessage>): void {
     this.#items = this.#items.slice(this.#head).filter((item) => !items.has(item));

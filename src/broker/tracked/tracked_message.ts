@@ -17,6 +17,8 @@ export interface MessageOwner {
   inFlight: number;
   /** The tracked ones. */
   readonly tracked: OwnedMessages;
+  /** Who it is, for people. */
+  readonly consumer: { describe(): string };
 }
 
 export interface TrackedMessage {

@@ -231,18 +231,14 @@ export class Compaction {
   async #merge(topic: Topic, segments: Segment[]): Promise<void> {
     await this.#withPinned(segments, async () => {
       const from = new Set(segments), bySeq = new Map<number, { from: Segment; index: number }>();
-      for (const message of trackedIn(topic, from)) {
-        bySeq.set(message.seq, { from: message.segment, index: message.index });
-      }
+      for (const { seq, segment, index } of recordsIn(topic, from)) bySeq.set(seq, { from: segment, index });
       if (bySeq.size === 0) return;
       const sparse = this.#copy([...bySeq].sort((a, b) => a[0] - b[0]).map(([, record]) => record));
       const place = await this.#keepSparse(topic, sparse);
-      for (const message of [...trackedIn(topic, from)]) {
-        const old = message.segment;
-        message.segment = sparse;
-        message.index = sparse.indexOf(message.seq);
+      for (const { channel, seq, segment } of [...recordsIn(topic, from)]) {
+        channel.moveRecord(seq, sparse, sparse.indexOf(seq));
         sparse.claims++;
-        topic.log.unclaim(old);
+        topic.log.unclaim(segment);
       }
       this.#adopt(topic, sparse, place);
       this.movedRecords += sparse.count;
@@ -324,8 +320,14 @@ function wantedIn(topic: Topic, segment: Segment): number[] {
   return wanted;
 }
 
-function* trackedIn(topic: Topic, segments: Set<Segment>) {
+/** The tracked and dead messages of all channels whose records are in `segments`. */
+function* recordsIn(topic: Topic, segments: Set<Segment>) {
   for (const channel of topic.channels.values()) {
-    for (const message of channel.tracked.values()) if (segments.has(message.segment)) yield message;
+    for (const { seq, segment, index } of channel.tracked.values()) {
+      if (segments.has(segment)) yield { channel, seq, segment, index };
+    }
+    for (const { seq, segment, index } of channel.dead.values()) {
+      if (segments.has(segment)) yield { channel, seq, segment, index };
+    }
   }
 }

@@ -220,7 +220,7 @@ function isSoonNeeded(topic: Topic, segment: Segment): boolean {
     let at = channel.position.segment;
     for (let i = 0; i <= READ_AHEAD && at !== null; i++, at = at.next) if (at === segment) return true;
     const waiting = channel.redelivery.peek();
-    if (waiting?.segment === segment) return true;
+    if (waiting?.segment === segment || channel.awaited === segment) return true;
   }
   return false;
 }

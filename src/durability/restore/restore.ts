@@ -9,8 +9,10 @@ import type { SteadyTime } from "../../clock/steady_time.ts";
 import type { Logger } from "../../log/logger.ts";
 import { isEphemeral } from "../../protocol/names.ts";
 import type { RecoveredBlock, Recovery } from "../../storage/recovery.ts";
-import type { RecoveredChannel } from "../../storage/state/recovered_channel.ts";
+import type { RecoveredChannel, RecoveredDead } from "../../storage/state/recovered_channel.ts";
 import type { RecoveredTopic } from "../../storage/state/recovered_state.ts";
+import { DEATH_REASONS } from "../../broker/channel/dead_letters.ts";
+import type { Settings } from "../../policies/settings.ts";
 import type { Broker } from "../../broker/broker.ts";
 import type { Channel } from "../../broker/channel.ts";
 import type { Compaction } from "../backlog/compaction.ts";
@@ -49,6 +51,7 @@ export function restore(
 ): void {
   const restoring = { ...targets, broker, logger, isSound };
   targets.steady.resume(state.aheadMs, state.reachedMs);
+  finishMoved(state, blocks);
   for (const recovered of state.topics.values()) {
     const isPaused = metadata.topic(recovered.name)?.paused ?? false;
     restoreTopic(restoring, recovered, blocks.get(recovered.number) ?? [], isPaused);
@@ -56,6 +59,21 @@ export function restore(
     blocks.delete(recovered.number);
   }
   restoreMetadata(broker, metadata);
+}
+
+/** Dead letters that were published elsewhere are finished if their copies are there: it went out in the same group. */
+function finishMoved(state: Recovery["state"], blocks: Recovery["blocks"]): void {
+  for (const { channel } of state.channels.values()) {
+    for (const [seq, { copy }] of channel.dead) {
+      if (copy === null) continue;
+      const isThere = blocks.get(copy.topic)?.some(({ entry, seqs }) =>
+        seqs === null
+          ? entry.firstSeq <= copy.seq && copy.seq < entry.firstSeq + entry.count
+          : seqs.includes(copy.seq)
+      );
+      if (isThere) channel.finish(seq);
+    }
+  }
 }
 
 /** Creates what only `nsqd.dat` knows, as that of the original does, and sets the paused flags. */
@@ -82,6 +100,7 @@ function restoreTopic(
     isEphemeral(recovered.name),
   );
   topic.paused = isPaused;
+  if (recovered.settings !== "") topic.setSettings(readSettings(recovered.settings));
   const places = placeBlocks(topic, blocks, restoring.isSound);
   for (const segment of places.dense) residency.addEvicted(topic, segment);
   const { last } = topic.log, lastSeq = Math.max(recovered.endSeq, last?.endSeq ?? 0);
@@ -152,6 +171,10 @@ function restoreChannel(
       if (!restoreMessage(channel, places, seq, 1, null)) missing++;
     }
   }
+  for (const [seq, letter] of recovered.dead) {
+    if (!restoreDead(channel, places, seq, letter)) missing++;
+  }
+  if (recovered.settings !== "") topic.setChannelSettings(channel, readSettings(recovered.settings));
   for (const { from, to } of merged(recovered.doneAhead)) {
     // The log may have a gap, in which a cursor rests inside of a range that it passed.
     channel.finishWaiting(Math.max(from, recovered.cursorSeq), to);
@@ -168,6 +191,21 @@ function merged(ranges: readonly { from: number; to: number }[]): { from: number
     else result.push({ from, to });
   }
   return result;
+}
+
+/** What was set of a policy, as the log has it. */
+function readSettings(text: string): Settings {
+  return new Map(Object.entries(JSON.parse(text)));
+}
+
+/** @returns whether its record was found */
+function restoreDead(channel: Channel, places: Places, seq: number, letter: RecoveredDead): boolean {
+  const { attempts, diedMs, consumer } = letter, reason = DEATH_REASONS[letter.reason];
+  const dense = findDense(places.dense, seq), sparse = dense === null ? places.bySeq.get(seq) : undefined;
+  if (dense === null && sparse === undefined) return false;
+  const segment = dense ?? sparse!.segment, index = dense === null ? sparse!.index : seq - dense.firstSeq;
+  channel.restoreDead({ seq, segment, index, attempts, reason, diedMs, consumer });
+  return true;
 }
 
 function restoreMessage(

@@ -7,7 +7,7 @@
  * Tested in test/nsqd/http/routes_test.ts and in test/nsqd/http/durability_test.ts.
  */
 import type { Broker } from "../../broker/broker.ts";
-import type { Topic } from "../../broker/topic.ts";
+import { sizedBytes, type Topic } from "../../broker/topic.ts";
 import { type Buffer, newBuffer, wrapBuffer } from "../../buffers/buffer_pool.ts";
 import { type Body, declaredLength, readBody } from "../../http/body.ts";
 import { HttpError, internalError } from "../../http/errors.ts";
@@ -63,6 +63,7 @@ async function pub(
   const { query } = context;
   const topic = topicToPublish(broker, query);
   const delayMs = deferral(query.get("defer"), limits.maxReqTimeout);
+  if (topic.isBounded) checkRoom(topic, 1, bytes.length);
   topic.publish(wrapBuffer(bytes), 0, bytes.length, delayMs);
   return await published(broker, topic);
 }
@@ -82,6 +83,7 @@ async function mpub(
   if (count === 0) return "OK";
   // The topic may have gone while the body came.
   const topic = topicNamed(broker, name);
+  if (topic.isBounded) checkRoom(topic, count, sizedBytes(source, at, count));
   topic.publishSized(source, at, count);
   return await published(broker, topic);
 }
@@ -115,6 +117,12 @@ async function published(broker: Broker, topic: Topic): Promise<string> {
     throw new HttpError(503, "EXITING");
   }
   return "OK";
+}
+
+/** @throws {HttpError} 507 when a bound of the topic's policy would be passed; nothing is published then */
+function checkRoom(topic: Topic, count: number, bodyBytes: number): void {
+  const refusal = topic.refusal(count, bodyBytes);
+  if (refusal !== null) throw new HttpError(507, `FULL: ${refusal}`);
 }
 
 /** The delay of `defer`, a decimal number of milliseconds; 0 when there is none. */

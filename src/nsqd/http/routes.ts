@@ -14,7 +14,11 @@ import { booleanParameter } from "./parameters.ts";
 import { publishRoutes } from "./publish.ts";
 import { metricsResponse, type MetricsSources } from "../stats/metrics.ts";
 import type { Readiness } from "./readiness.ts";
+import { deadLetterRoutes } from "./dead_letters.ts";
+import { lookingRoutes } from "./looking.ts";
+import { policyRoutes } from "./policies.ts";
 import { topicRoutes } from "./topics.ts";
+import { Jobs } from "../jobs/jobs.ts";
 import { collectMemory, collectStats, type StatsClient } from "../stats/stats.ts";
 import { formatStats } from "../stats/stats_text.ts";
 import type { BrokerStats } from "../../api/stats.ts";
@@ -47,6 +51,8 @@ export interface NsqdHttpDependencies extends MetricsSources {
   /** When the process started, Unix ms. */
   readonly startedAtMs: number;
   readonly readiness: Readiness;
+  /** By default jobs of its own. */
+  readonly jobs?: Jobs;
   /** Lets go of buffers that are kept for reuse. */
   freeMemory?(): void;
   readonly logger: Logger;
@@ -60,6 +66,9 @@ export function createNsqdApp(dependencies: NsqdHttpDependencies): Handler {
   const routes: Route[] = [
     ...publishRoutes(broker, options, logger),
     ...topicRoutes(broker),
+    ...policyRoutes(broker),
+    ...lookingRoutes(broker),
+    ...deadLetterRoutes(broker, dependencies.jobs ?? new Jobs(() => broker.wallMs())),
     ...(dependencies.live === undefined ? [] : configRoutes(dependencies.live, dependencies.ports)),
     ...debugRoutes({ indexPath: "/debug/pprof/", freeMemory: () => dependencies.freeMemory?.() }),
     { method: "GET", path: "/ping", style: "plain", handle: () => ping(dependencies) },

@@ -55,6 +55,11 @@ export function requiredValidTopic(query: Query): string {
   return name;
 }
 
+/** The existing topic of the query. @throws {HttpError} */
+export function existingTopicOf(broker: Broker, query: Query): Topic {
+  return existingTopic(broker, requiredValidTopic(query));
+}
+
 function existingTopic(broker: Broker, name: string): Topic {
   const topic = broker.topics.get(name);
   if (topic === undefined) throw new HttpError(404, "TOPIC_NOT_FOUND");
@@ -92,7 +97,7 @@ function topicAndChannelName(broker: Broker, query: Query): { topic: Topic; chan
   return { topic: existingTopic(broker, topicName), channelName };
 }
 
-function existingChannel(broker: Broker, query: Query): Channel {
+export function existingChannel(broker: Broker, query: Query): Channel {
   const { topic, channelName } = topicAndChannelName(broker, query);
   const channel = topic.channels.get(channelName);
   if (channel === undefined) throw new HttpError(404, "CHANNEL_NOT_FOUND");
@@ -125,7 +130,7 @@ async function emptyChannel(broker: Broker, query: Query): Promise<void> {
  *
  * @throws {HttpError} 503 EXITING when the disk refuses
  */
-async function recorded(broker: Broker, durable: boolean): Promise<void> {
+export async function recorded(broker: Broker, durable: boolean): Promise<void> {
   if (!durable) return;
   try {
     await broker.committer.wait();

@@ -307,6 +307,10 @@ export class Connection implements Client, InputOwner, OutputOwner, AuthOwner, U
     this.#goOn();
   }
 
+  describe(): string {
+    return `${this.settings.clientId} ${this.remoteAddress}`.trimStart();
+  }
+
   authSubject(): ReturnType<AuthOwner["authSubject"]> {
     return {
       remoteIp: peerHost(this.remoteAddress),

@@ -6,7 +6,7 @@
  *
  * Tested in test/wire/parameters_test.ts and test/wire/delivery_test.ts.
  */
-import type { Topic } from "../../broker/topic.ts";
+import { sizedBytes, type Topic } from "../../broker/topic.ts";
 import { type Buffer, wrapBuffer } from "../../buffers/buffer_pool.ts";
 import type { Parameters } from "../../protocol/command.ts";
 import { parseTimeoutMs, parseUint64 } from "../../protocol/decimal.ts";
@@ -80,6 +80,12 @@ export class Publisher {
     return topic;
   }
 
+  /** @throws {ClientError} when a bound of the topic's policy would be passed */
+  #checkRoom(topic: Topic, count: number, bodyBytes: number): void {
+    const refusal = topic.refusal(count, bodyBytes);
+    if (refusal !== null) throw errors.publishRefused(this.command, refusal);
+  }
+
   /** The body of PUB or DPUB. @throws {ClientError} */
   publish(source: Buffer, bodyStart: number, bodyBytes: number): void {
     const { auth } = this.#client;
@@ -93,6 +99,7 @@ export class Publisher {
 
   #publish(source: Buffer, bodyStart: number, bodyBytes: number): void {
     const topic = this.#topicToPublish();
+    if (topic.isBounded) this.#checkRoom(topic, 1, bodyBytes);
     topic.publish(source, bodyStart, bodyBytes, this.#delayMs);
     this.#published(topic, 1);
   }
@@ -100,6 +107,7 @@ export class Publisher {
   /** The bodies of MPUB, which `begin()` checked. */
   publishMany(source: Buffer, at: number, count: number): void {
     const topic = this.#topicToPublish();
+    if (topic.isBounded) this.#checkRoom(topic, count, sizedBytes(source, at, count));
     topic.publishSized(source, at, count);
     this.#published(topic, count);
   }

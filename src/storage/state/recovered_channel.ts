@@ -14,12 +14,26 @@ export interface RecoveredTracked {
   dueMs: number;
 }
 
+export interface RecoveredDead {
+  attempts: number;
+  /** A number of `DEATH_REASONS`. */
+  reason: number;
+  /** Unix ms. */
+  diedMs: number;
+  consumer: string;
+  /** Where a copy may be, which would make it finished; null when it was not moved. */
+  copy: { topic: number; seq: number } | null;
+}
+
 export class RecoveredChannel {
   readonly number: number;
   readonly name: string;
   cursorSeq: number;
   /** Tracked messages that records told of one by one; they stand for those of the base. */
   readonly tracked = new Map<number, RecoveredTracked>();
+  readonly dead = new Map<number, RecoveredDead>();
+  /** What was set of its policy, as JSON. */
+  settings = "";
   /** Where the tracked messages of the base are. */
   base: readonly BasePlace[] = [];
   /** The same with their files, those that there are. */
@@ -51,6 +65,7 @@ export class RecoveredChannel {
   empty(cursorSeq: number): void {
     this.#move(cursorSeq, []);
     for (const seq of this.tracked.keys()) if (seq < cursorSeq) this.tracked.delete(seq);
+    this.dead.clear();
     this.base = [];
     this.finishedOfBase.clear();
   }
@@ -76,10 +91,25 @@ export class RecoveredChannel {
 
   track(seq: number, attempts: number, dueMs: number): void {
     this.tracked.set(seq, { attempts, dueMs });
+    this.dead.delete(seq);
+  }
+
+  /** A message became a dead letter. */
+  die(seq: number, attempts: number, reason: number, diedMs: number, consumer: string): void {
+    this.tracked.delete(seq);
+    if (this.base.length > 0) this.finishedOfBase.add(seq);
+    this.dead.set(seq, { attempts, reason, diedMs, consumer, copy: null });
+  }
+
+  /** A dead letter was published elsewhere, if that is in the log. */
+  move(seq: number, topic: number, newSeq: number): void {
+    const letter = this.dead.get(seq);
+    if (letter !== undefined) letter.copy = { topic, seq: newSeq };
   }
 
   finish(seq: number): void {
     this.tracked.delete(seq);
+    this.dead.delete(seq);
     if (this.base.length > 0) this.finishedOfBase.add(seq);
     // Its position record may be older than its end and still list it, or the cursor be before it.
     if (this.#runs.length > 0) this.#finished.add(seq);

@@ -18,6 +18,8 @@ export interface RecoveredTopic {
   endSeq: number;
   releasedSeq: number;
   deferred: RecoveredDeferral[];
+  /** What was set of its policy, as JSON. */
+  settings: string;
   channels: Map<number, RecoveredChannel>;
 }
 
@@ -94,6 +96,11 @@ export class RecoveredState {
         this.reachedMs = record.steadyMs;
         this.aheadMs = record.aheadMs;
         return;
+      case "topic policy": {
+        const topic = this.topics.get(record.topic);
+        if (topic !== undefined) topic.settings = record.settings;
+        return;
+      }
       default: {
         if (record.type === "position" && this.ignoresPositions) return;
         const found = this.channels.get(record.channel);
@@ -106,7 +113,15 @@ export class RecoveredState {
   #addTopic(record: StateRecord & { type: "topic" }): void {
     const { topic: number, name, endSeq, releasedSeq } = record, existing = this.topics.get(number);
     if (existing !== undefined) existing.endSeq = Math.max(existing.endSeq, endSeq);
-    else this.topics.set(number, { number, name, endSeq, releasedSeq, deferred: [], channels: new Map() });
+    else {this.topics.set(number, {
+        number,
+        name,
+        endSeq,
+        releasedSeq,
+        deferred: [],
+        settings: "",
+        channels: new Map(),
+      });}
   }
 
   #noteImported({ queue, fileNumber, position }: StateRecord & { type: "imported" }): void {
@@ -139,7 +154,22 @@ export class RecoveredState {
   }
 }
 
-type ChannelRecord = Exclude<StateRecord, { topic: number } | { type: "channel deleted" | "imported" }>;
+type ChannelRecord = Extract<
+  StateRecord,
+  {
+    type:
+      | "channel emptied"
+      | "position"
+      | "tracked"
+      | "tracked list"
+      | "tracked base"
+      | "tracked finished"
+      | "done ahead"
+      | "channel policy"
+      | "dead"
+      | "dead moved";
+  }
+>;
 
 function applyToChannel(channel: RecoveredChannel, topic: RecoveredTopic, record: ChannelRecord): void {
   switch (record.type) {
@@ -158,6 +188,13 @@ function applyToChannel(channel: RecoveredChannel, topic: RecoveredTopic, record
       return channel.setBase(record.places, topic.releasedSeq);
     case "tracked finished":
       return channel.finish(record.seq);
+    case "channel policy":
+      channel.settings = record.settings;
+      return;
+    case "dead":
+      return channel.die(record.seq, record.attempts, record.reason, record.diedMs, record.consumer);
+    case "dead moved":
+      return channel.move(record.seq, record.topic, record.newSeq);
     case "done ahead":
       return channel.finishAhead(record.from, record.to);
   }

@@ -29,9 +29,10 @@ export interface BasePlace {
 
 /**
  * How a field lies in a record. `runs` is a count u32 and so many pairs of first number f64 and count u32; `tracked` a
- * count u32, a length u32 and so many bytes, see `tracked_list.ts`; `places` a count u32 and so many places.
+ * count u32, a length u32 and so many bytes, see `tracked_list.ts`; `places` a count u32 and so many places; `utf8` a
+ * length u16 and so many bytes of text.
  */
-export type FieldKind = "u32" | "f64" | "name" | "runs" | "tracked" | "places";
+export type FieldKind = "u32" | "f64" | "name" | "runs" | "tracked" | "places" | "utf8";
 
 interface StateLayout {
   readonly type: string;
@@ -110,9 +111,30 @@ export const STATE_LAYOUTS = [
     fields: { steadyMs: "f64", aheadMs: "f64" },
     meaning: "steady time had come to `steadyMs`, and the wall clock was `aheadMs` ahead of it",
   },
+  {
+    type: "topic policy",
+    fields: { topic: "u32", settings: "utf8" },
+    meaning: "what was set of the topic's policy, as JSON",
+  },
+  {
+    type: "channel policy",
+    fields: { channel: "u32", settings: "utf8" },
+    meaning: "what was set of the channel's policy, as JSON",
+  },
+  {
+    type: "dead",
+    fields: { channel: "u32", seq: "f64", attempts: "u32", reason: "u32", diedMs: "f64", consumer: "utf8" },
+    meaning:
+      "the message is a dead letter since `diedMs`, Unix ms; reasons: 0 attempts, 1 expired, 2 overflow",
+  },
+  {
+    type: "dead moved",
+    fields: { channel: "u32", seq: "f64", topic: "u32", newSeq: "f64" },
+    meaning: "the dead letter is finished if record `newSeq` of the topic is in the log",
+  },
 ] as const satisfies readonly StateLayout[];
 
-type FieldValue<K> = K extends "name" ? string
+type FieldValue<K> = K extends "name" | "utf8" ? string
   : K extends "runs" ? SeqRun[]
   : K extends "tracked" ? TrackedList
   : K extends "places" ? BasePlace[]
@@ -131,6 +153,7 @@ const FIELDS: readonly (readonly [name: string, kind: FieldKind][])[] = STATE_LA
 );
 const TYPE_NUMBERS = new Map<StateType, number>(STATE_LAYOUTS.map(({ type }, i) => [type, i + 1]));
 const FIRST_BYTES = 4096;
+const MAX_TEXT_BYTES = 0xffff;
 const textEncoder = new TextEncoder();
 const textDecoder = new TextDecoder();
 
@@ -171,6 +194,8 @@ export class StateWriter {
         return this.#f64(value);
       case "name":
         return this.#name(value);
+      case "utf8":
+        return this.#utf8(value);
       case "runs":
         return this.#runs(value);
       case "tracked":
@@ -212,6 +237,14 @@ export class StateWriter {
     this.#u8(encoded.length);
     const at = this.#reserve(encoded.length);
     this.#bytes.set(encoded, at);
+  }
+
+  #utf8(text: string): void {
+    const encoded = textEncoder.encode(text), size = encoded.length;
+    if (size > MAX_TEXT_BYTES) throw new RangeError(`a text of ${size} bytes has no place in the log`);
+    const at = this.#reserve(2 + size);
+    this.#view.setUint16(at, size);
+    this.#bytes.set(encoded, at + 2);
   }
 
   #runs(runs: readonly SeqRun[]): void {
@@ -292,6 +325,13 @@ class FieldReader {
   name(): string {
     const length = this.u8();
     this.#at += length;
+    return textDecoder.decode(this.#bytes.subarray(this.#at - length, this.#at));
+  }
+
+  utf8(): string {
+    const length = this.#view.getUint16(this.#at);
+    this.#at += 2 + length;
+    if (this.#at > this.#bytes.length) throw new RangeError("a text ends behind its block");
     return textDecoder.decode(this.#bytes.subarray(this.#at - length, this.#at));
   }
 

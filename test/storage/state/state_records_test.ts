@@ -58,6 +58,19 @@ const records: [StateRecord, hex: string][] = [
     },
     "0e" + "00000002" + "00000001" + "00000003" + "3ff0000000000000" + "00000004" + "fffffffe" + "00000005",
   ],
+  [
+    { type: "topic policy", topic: 1, settings: '{"ttl":5}' },
+    "10" + "00000001" + "0009" + "7b2274746c223a357d",
+  ],
+  [{ type: "channel policy", channel: 2, settings: "{}" }, "11" + "00000002" + "0002" + "7b7d"],
+  [
+    { type: "dead", channel: 2, seq: 1, attempts: 5, reason: 1, diedMs: 2, consumer: "é" },
+    "12" + "00000002" + "3ff0000000000000" + "00000005" + "00000001" + "4000000000000000" + "0002" + "c3a9",
+  ],
+  [
+    { type: "dead moved", channel: 2, seq: 1, topic: 7, newSeq: 3 },
+    "13" + "00000002" + "3ff0000000000000" + "00000007" + "4008000000000000",
+  ],
 ];
 
 function hexOf(bytes: Uint8Array): string {
