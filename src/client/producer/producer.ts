@@ -112,7 +112,7 @@ export class Producer<T = Uint8Array | string> implements AsyncDisposable {
    *     await producer.publish("orders", "in a minute", { defer: 60_000 });
    *
    * @throws {PublishError} `isSent` tells whether publishing again may make a duplicate
-   * @throws {OptionError} for a bad topic, an empty body or bad options
+   * @throws {OptionError} for a bad topic, an empty body, a value that the codec cannot encode, or bad options
    * @throws {ClosedError}
    */
   publish(topic: string, value: T, options: PublishOptions = {}): Promise<void> {
@@ -172,8 +172,14 @@ export class Producer<T = Uint8Array | string> implements AsyncDisposable {
 
   #encode(topic: string, value: T): Uint8Array {
     let body: unknown = value;
-    if (this.#codec !== null) body = this.#codec.encode(value);
-    else if (typeof value === "string") body = encoder.encode(value);
+    if (this.#codec !== null) {
+      try {
+        body = this.#codec.encode(value);
+      } catch (cause) {
+        const message = `publish to topic ${topic}: the codec cannot encode it: ${(cause as Error).message}`;
+        throw new OptionError(message, { cause });
+      }
+    } else if (typeof value === "string") body = encoder.encode(value);
     if (!(body instanceof Uint8Array)) {
       throw new OptionError(
         `publish to topic ${topic}: a ${typeof body} is no body; give bytes, text, or a codec`,

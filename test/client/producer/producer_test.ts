@@ -208,6 +208,7 @@ Deno.test("Producer refuses more than maxPendingBytes as not sent", async () => 
   const error = await failure(producer.publish("orders", "too much"));
   assert.equal(error.code, "ERR_NSQ_NOT_SENT");
   assert.match(error.message, /maxPendingBytes is 10/);
+  await node.command(({ line }) => line === "PUB orders");
   await producer.close();
   assert.equal((await waiting).isSent, true);
 });
@@ -217,6 +218,13 @@ Deno.test("Producer with a codec publishes values", async () => {
   await using producer = new Producer({ nsqd: node.address, codec: json<{ id: number }>() });
   await producer.publish("orders", { id: 7 });
   assert.equal((await node.command(({ line }) => line === "PUB orders")).body, '{"id":7}');
+  const circular: { id: number; self?: unknown } = { id: 8 };
+  circular.self = circular;
+  await assert.rejects(
+    producer.publish("orders", circular),
+    (error: Error) =>
+      error instanceof OptionError && /topic orders: the codec cannot encode it/.test(error.message),
+  );
 });
 
 Deno.test("Producer.connect() fails when no node can be reached, and the producer goes on", async () => {
