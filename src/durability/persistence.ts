@@ -68,6 +68,7 @@ export class Persistence implements Store {
   readonly #bases: TrackedBases;
   readonly #steady: SteadyTime;
   readonly #upkeep: Upkeep;
+  readonly #freeBytes: () => number | null;
   #broker: Broker | null = null;
 
   constructor(
@@ -81,6 +82,7 @@ export class Persistence implements Store {
     this.#durability = options.durability;
     const steady = this.#steady = new SteadyTime(clock);
     const { directory, maxBytesPerFile, durability } = options, syncsOften = durability === "disk";
+    this.#freeBytes = () => fileSystem.availableBytes(directory);
     const log = this.#log = new CommitLog(
       fileSystem,
       { directory, maxBytesPerFile, syncsOften },
@@ -161,7 +163,16 @@ export class Persistence implements Store {
   figures(): StorageFigures {
     const { statistics, unsyncedBytes, fileCount } = this.#log;
     const { loads } = this.#residency, { movedRecords } = this.#compaction;
-    return { ...this.#log.usage(), fileCount, unsyncedBytes, log: statistics, loads, movedRecords };
+    const freeBytes = this.#freeBytes();
+    return {
+      ...this.#log.usage(),
+      fileCount,
+      freeBytes,
+      unsyncedBytes,
+      log: statistics,
+      loads,
+      movedRecords,
+    };
   }
 
   // ---- groups and positions -----------------------------------------------------------------

@@ -6,6 +6,8 @@ export interface StorageFigures {
   fileBytes: number;
   liveBytes: number;
   fileCount: number;
+  /** What can still be written where they are, bytes; null where the system does not say. */
+  freeBytes: number | null;
   /** Bytes written to the log since the last sync began. */
   unsyncedBytes: number;
   log: Readonly<LogStatistics>;

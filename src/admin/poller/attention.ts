@@ -10,8 +10,9 @@ type Found = Omit<AttentionLine, "sinceMs">;
 
 /** Lines beyond are counted nowhere: whoever has so many has one cause. */
 const MAX_LINES = 100;
-/** Of a disk. */
-const NEARLY_FULL_SHARE = 0.1;
+/** A disk with less left is nearly full. */
+const LITTLE_BYTES = 1 << 30;
+const MIB = 1 << 20;
 /** Turns of an event loop that are late by so much are felt by clients, ms. */
 const SLUGGISH_MS = 200;
 const SEVERITIES = { critical: 0, warning: 1, notice: 2 } as const;
@@ -70,12 +71,9 @@ function* ofNodes({ nodes, lookupds }: AttentionInput): Generator<Weighed> {
     const name = hostname === "" ? id : `${hostname} (${id})`;
     if (!node.isUp) yield line("critical", "down", `${name} does not answer: ${node.error}`);
     else if (node.health.startsWith("NOK")) yield line("critical", "sick", `${name}: ${node.health}`);
-    const { diskBytes = null, diskFreeBytes = null, eventLoopDelayMs = null } = node.process ?? {};
-    if (diskBytes !== null && diskFreeBytes !== null) {
-      const share = diskFreeBytes / (diskBytes + diskFreeBytes);
-      if (share < NEARLY_FULL_SHARE) {
-        yield line("warning", "disk", `${name}: the disk has ${Math.round(share * 100)}% left`);
-      }
+    const { diskFreeBytes = null, eventLoopDelayMs = null } = node.process ?? {};
+    if (diskFreeBytes !== null && diskFreeBytes < LITTLE_BYTES) {
+      yield line("warning", "disk", `${name}: its disk has ${Math.floor(diskFreeBytes / MIB)} MiB left`);
     }
     if (eventLoopDelayMs !== null && eventLoopDelayMs > SLUGGISH_MS) {
       yield line("warning", "loop", `${name}: its event loop is ${Math.round(eventLoopDelayMs)} ms late`);

@@ -110,6 +110,13 @@ function writeLog(to: MetricsWriter, { broker, persistence }: MetricsSources): v
   to.gauge("queue_memory_idle_bytes", "Such buffers that are kept for reuse", broker.pool.idleBytes);
   to.gauge("queue_disk_bytes", "Size of the log files, with what is finished in them", figures.fileBytes);
   to.gauge("queue_disk_wanted_bytes", "What may still be wanted of them", figures.liveBytes);
+  if (figures.freeBytes !== null) {
+    to.gauge(
+      "queue_disk_free_bytes",
+      "What can still be written to the disk of the log files",
+      figures.freeBytes,
+    );
+  }
   to.counter("queue_reads_total", "Segments read back from log files", figures.loads);
   to.counter("queue_moves_total", "Messages that compaction moved to another file", figures.movedRecords);
   to.gauge("log_files", "Log files", figures.fileCount);

@@ -39,7 +39,7 @@ function topic(
 }
 
 Deno.test("Attention.lines() begins with the worst and the largest, each with a cause and one action", () => {
-  const process = { diskBytes: 95, diskFreeBytes: 5, eventLoopDelayMs: 300 } as NodeView["process"];
+  const process = { diskFreeBytes: 5.5 * 2 ** 20, eventLoopDelayMs: 300 } as NodeView["process"];
   const lines = new Attention().lines({
     lookupds: [LOOKUPD, { ...LOOKUPD, address: "l:2", isUp: false, error: "refused" }],
     nodes: [
@@ -60,7 +60,7 @@ Deno.test("Attention.lines() begins with the worst and the largest, each with a 
     "critical: sick (sick): NOK - disk full",
     "critical: a/b/large: Nobody.",
     "critical: a/b/small: Nobody.",
-    "warning: busy (busy): the disk has 5% left",
+    "warning: busy (busy): its disk has 5 MiB left",
     "warning: busy (busy): its event loop is 300 ms late",
     "warning: unread has no channel: 9 messages waiting for one",
     "notice: old (old) runs 1.2.0, others are newer",
