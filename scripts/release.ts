@@ -8,7 +8,7 @@
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { describeCommands } from "../src/cli/describe.ts";
+import { describeCommands } from "../src/cli/commands.ts";
 import { bashCompletion } from "../src/packaging/completions/bash.ts";
 import { fishCompletion } from "../src/packaging/completions/fish.ts";
 import { zshCompletion } from "../src/packaging/completions/zsh.ts";

@@ -2,12 +2,17 @@
 import { closest } from "../options/closest.ts";
 import type { OptionTable } from "../options/option.ts";
 import type { Tool } from "../tools/tool.ts";
+import type { CommandDescription } from "../packaging/command_description.ts";
 import { buildInfo } from "../version.ts";
 
 /** What the module of a subcommand gives. */
 export interface CommandModule {
-  /** Takes the words after the command and resolves with the exit code. */
-  run(args: readonly string[]): Promise<number>;
+  /**
+   * Takes the words after the command and resolves with the exit code.
+   *
+   * @param describe tells of all commands, for those that are about them
+   */
+  run(args: readonly string[], describe: () => Promise<CommandDescription[]>): Promise<number>;
   readonly options: OptionTable;
   /** What may stand behind the command besides flags, as a synopsis shows it; by default nothing. */
   readonly words?: string;
@@ -167,7 +172,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   const [word, topic, ...rest] = args;
   if (word === "help" && topic !== undefined) return await runCommandLine([topic, "--help", ...rest]);
   const chosen = chooseCommand(args);
-  if ("load" in chosen) return await (await chosen.load()).run(args.slice(1));
+  if ("load" in chosen) return await (await chosen.load()).run(args.slice(1), describeCommands);
   if (chosen.to === "stdout") console.log(chosen.text);
   else console.error(chosen.text);
   return chosen.code;
@@ -185,4 +190,12 @@ function commandsHelp(): string {
     "",
     `${APP} <command> --help shows the flags of a command, ${APP} --version the version.`,
   ].join("\n");
+}
+
+/** All commands with their options, in the order of `nsq --help`; loads the modules of all. */
+export function describeCommands(): Promise<CommandDescription[]> {
+  return Promise.all(commands.map(async ({ name, aliases, summary, load }) => {
+    const { options, words = "" } = await load();
+    return { name, aliases, summary, options, words };
+  }));
 }

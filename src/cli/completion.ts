@@ -3,7 +3,7 @@ import { generalOptions } from "../options/tables/general_options.ts";
 import { bashCompletion } from "../packaging/completions/bash.ts";
 import { fishCompletion } from "../packaging/completions/fish.ts";
 import { zshCompletion } from "../packaging/completions/zsh.ts";
-import { describeCommands } from "./describe.ts";
+import type { CommandDescription } from "../packaging/command_description.ts";
 import { takeWord } from "./word_command.ts";
 
 export const options = generalOptions;
@@ -19,14 +19,17 @@ Usage: nsq completion ${words}
   fish  nsq completion fish > ~/.config/fish/completions/nsq.fish`;
 
 /** Prints the script; resolves with the exit code. */
-export async function run(args: readonly string[]): Promise<number> {
+export async function run(
+  args: readonly string[],
+  describe: () => Promise<CommandDescription[]>,
+): Promise<number> {
   const taken = takeWord("nsq completion", HELP, args, Object.keys(shells));
   if (typeof taken === "number") return taken;
   if (taken.word === undefined) {
     console.error(`for which shell? One of ${Object.keys(shells).join(", ")} (see nsq completion --help)`);
     return 2;
   }
-  const script = shells[taken.word as keyof typeof shells](await describeCommands());
+  const script = shells[taken.word as keyof typeof shells](await describe());
   await new Blob([script]).stream().pipeTo(Deno.stdout.writable);
   return 0;
 }

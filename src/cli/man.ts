@@ -2,7 +2,7 @@
 import { generalOptions } from "../options/tables/general_options.ts";
 import { commandPage, programPage } from "../packaging/manual/page.ts";
 import { releaseDate, version } from "../version.ts";
-import { describeCommands } from "./describe.ts";
+import type { CommandDescription } from "../packaging/command_description.ts";
 import { takeWord } from "./word_command.ts";
 
 export const options = generalOptions;
@@ -16,8 +16,11 @@ Usage: nsq man [command]
   nsq man nsqd > /usr/local/share/man/man1/nsq-nsqd.1`;
 
 /** Prints the page; resolves with the exit code. */
-export async function run(args: readonly string[]): Promise<number> {
-  const commands = await describeCommands();
+export async function run(
+  args: readonly string[],
+  describe: () => Promise<CommandDescription[]>,
+): Promise<number> {
+  const commands = await describe();
   const names = commands.flatMap(({ name, aliases }) => [name, ...aliases]);
   const taken = takeWord("nsq man", HELP, args, names);
   if (typeof taken === "number") return taken;

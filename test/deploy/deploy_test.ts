@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { parse, parseAllDocuments } from "yaml";
 import { commands } from "../../src/cli/commands.ts";
-import { describeCommands } from "../../src/cli/describe.ts";
+import { describeCommands } from "../../src/cli/commands.ts";
 import { parseMetrics } from "../support/metrics_text.ts";
 import { startNsqd } from "../support/running_nsqd.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { commands } from "../../src/cli/commands.ts";
-import { describeCommands } from "../../src/cli/describe.ts";
+import { describeCommands } from "../../src/cli/commands.ts";
 import { takeWord } from "../../src/cli/word_command.ts";
 import { valueKind } from "../../src/packaging/command_description.ts";
 import { bashCompletion } from "../../src/packaging/completions/bash.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describeCommands } from "../../src/cli/describe.ts";
+import { describeCommands } from "../../src/cli/commands.ts";
 import { commandPage, programPage } from "../../src/packaging/manual/page.ts";
 
 const release = { version: "1.3.0", date: "2026-11-05" };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describeCommands } from "../../src/cli/describe.ts";
+import { describeCommands } from "../../src/cli/commands.ts";
 import { optionsReference } from "../../src/packaging/options_reference.ts";
 
 Deno.test("docs/options.md is what `deno task docs` makes of the option tables", async () => {

@@ -12,7 +12,8 @@ import { KeyTable } from "./components/key_table.tsx";
 import { timeStyles } from "./format.ts";
 import { keyBindings } from "./keyboard.ts";
 import { refreshSeconds, themes } from "./preferences.ts";
-import { href, type Page, rangeOf, ranges, type View } from "./view.ts";
+import type { Page } from "./page.ts";
+import { href, rangeOf, ranges, type View } from "./view.ts";
 
 interface Place {
   label: string;

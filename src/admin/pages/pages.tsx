@@ -28,7 +28,8 @@ import { overviewPage } from "./screens/overview.tsx";
 import { exactMatch, matchHref, search, searchPage } from "./screens/search.tsx";
 import { topicPage } from "./screens/topic.tsx";
 import { topicsPage } from "./screens/topics.tsx";
-import { type Page, rangeOf, type View } from "./view.ts";
+import type { Page } from "./page.ts";
+import { rangeOf, type View } from "./view.ts";
 
 /** For each step of a check. */
 const CHECK_TIMEOUT_MS = 2_000;

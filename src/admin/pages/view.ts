@@ -3,11 +3,9 @@
  *
  * Tested in test/admin/pages/tables_test.ts.
  */
-import type { Child } from "hono/jsx";
 import type { Console, ConsoleSettings } from "../console.ts";
 import { type Action, roleFor, roles, type User } from "../model/action.ts";
 import type { Snapshot } from "../model/snapshot.ts";
-import type { AnyTable } from "./components/data_table.tsx";
 import type { Preferences } from "./preferences.ts";
 
 export interface View {
@@ -20,22 +18,6 @@ export interface View {
   /** Below the base path, such as `/topics/orders`. */
   readonly path: string;
   readonly query: URLSearchParams;
-}
-
-/** A page, made from a view. */
-export interface Page {
-  readonly title: string;
-  /** The way to it, the page itself left out. */
-  readonly trail?: readonly { readonly label: string; readonly path: string }[];
-  readonly main: Child;
-  /** Tables that can be exported, by name; the first is the one that `?format=csv` means. */
-  readonly tables?: Readonly<Record<string, AnyTable>>;
-  /** Charts can be zoomed to a range. */
-  readonly hasCharts?: boolean;
-  /** Pages with a form do not change while somebody fills it in. */
-  readonly isStill?: boolean;
-  /** 200 unless given. */
-  readonly status?: 200 | 400 | 403 | 404;
 }
 
 /** An address of this console: `path` is below the base path; parameters that are null or "" are left out. */

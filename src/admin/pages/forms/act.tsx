@@ -6,7 +6,8 @@
  */
 import type { Action, ActionPreview } from "../../model/action.ts";
 import { formatNoun } from "../format.ts";
-import { href, type Page, type View } from "../view.ts";
+import type { Page } from "../page.ts";
+import { href, type View } from "../view.ts";
 import { Command } from "../components/first_steps.tsx";
 
 const titles: Readonly<Record<Action["kind"], string>> = {

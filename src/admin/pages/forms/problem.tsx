@@ -4,7 +4,8 @@
  * Tested in test/admin/pages/forms/forms_test.ts.
  */
 import type { HttpError } from "../../../http/errors.ts";
-import { href, type Page, type View } from "../view.ts";
+import type { Page } from "../page.ts";
+import { href, type View } from "../view.ts";
 
 /** What people are told; other codes stand for themselves. */
 const sentences: Readonly<Record<string, string>> = {

@@ -4,7 +4,8 @@
  * Tested in test/ui/actions_test.ts.
  */
 import type { PublishAction } from "../../model/action.ts";
-import { href, mayDo, type Page, type View } from "../view.ts";
+import type { Page } from "../page.ts";
+import { href, mayDo, type View } from "../view.ts";
 import { Command } from "../components/first_steps.tsx";
 
 /** The form as it was filled in. */

@@ -4,7 +4,8 @@
  * Tested in test/ui/actions_test.ts.
  */
 import type { ActionRecord } from "../../model/action.ts";
-import { href, type Page, type View } from "../view.ts";
+import type { Page } from "../page.ts";
+import { href, type View } from "../view.ts";
 import { DataTable, exportable, type Table } from "../components/data_table.tsx";
 import { recordTitle, UndoButton } from "../components/record_banner.tsx";
 import { Badge, Moment, SeverityMark } from "../components/values.tsx";

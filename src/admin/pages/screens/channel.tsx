@@ -5,7 +5,8 @@
  */
 import type { Child } from "hono/jsx";
 import type { ChannelView } from "../../model/snapshot.ts";
-import { type Page, topicPath, type View } from "../view.ts";
+import type { Page } from "../page.ts";
+import { topicPath, type View } from "../view.ts";
 import { TargetActions } from "../components/action_buttons.tsx";
 import { Charts } from "../components/chart.tsx";
 import { DataTable, exportable } from "../components/data_table.tsx";

@@ -5,7 +5,8 @@
  */
 import type { CheckResult } from "../../../cluster/doctor_checks.ts";
 import { formatNoun } from "../format.ts";
-import { href, type Page, type View } from "../view.ts";
+import type { Page } from "../page.ts";
+import { href, type View } from "../view.ts";
 import { DataTable, exportable, type Table } from "../components/data_table.tsx";
 import { Badge, SeverityMark } from "../components/values.tsx";
 

@@ -3,7 +3,8 @@
  *
  * Tested in test/ui/console_test.ts.
  */
-import type { Page, View } from "../view.ts";
+import type { Page } from "../page.ts";
+import type { View } from "../view.ts";
 import { Charts } from "../components/chart.tsx";
 import { Live, Rate } from "../components/values.tsx";
 

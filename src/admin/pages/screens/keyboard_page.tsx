@@ -3,7 +3,7 @@
  *
  * Tested in test/ui/console_test.ts.
  */
-import type { Page } from "../view.ts";
+import type { Page } from "../page.ts";
 import { KeyTable } from "../components/key_table.tsx";
 
 export function keyboardPage(): Page {

@@ -4,7 +4,8 @@
  * Tested in test/ui/console_test.ts.
  */
 import type { ChannelView, TopicView } from "../../model/snapshot.ts";
-import { href, mayDo, type Page, topicPath, type View } from "../view.ts";
+import type { Page } from "../page.ts";
+import { href, mayDo, topicPath, type View } from "../view.ts";
 import { ActAfterLook } from "../components/action_buttons.tsx";
 import { DataTable, exportable, type Table } from "../components/data_table.tsx";
 import { Badge, Moment } from "../components/values.tsx";

@@ -3,7 +3,8 @@
  *
  * Tested in test/ui/console_test.ts.
  */
-import { href, mayDo, type Page, type View } from "../view.ts";
+import type { Page } from "../page.ts";
+import { href, mayDo, type View } from "../view.ts";
 import { ActAfterLook } from "../components/action_buttons.tsx";
 
 export function missingPage(view: View, kind: "topic" | "channel" | "node" | "record", name: string): Page {

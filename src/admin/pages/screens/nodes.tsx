@@ -5,7 +5,8 @@
  */
 import type { LookupdView, NodeView, Severity } from "../../model/snapshot.ts";
 import { formatNoun, formatSpan } from "../format.ts";
-import { href, nodePath, type Page, type View } from "../view.ts";
+import type { Page } from "../page.ts";
+import { href, nodePath, type View } from "../view.ts";
 import { type Column, DataTable, exportable, type Table } from "../components/data_table.tsx";
 import { figureColumns } from "../components/figure_columns.tsx";
 import { Badge, Bytes, Count, Live, Moment, SeverityMark, Span } from "../components/values.tsx";

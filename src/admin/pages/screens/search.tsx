@@ -3,7 +3,8 @@
  *
  * Tested in test/admin/pages/search_test.ts.
  */
-import { channelPath, href, mayDo, nodePath, type Page, topicPath, type View } from "../view.ts";
+import type { Page } from "../page.ts";
+import { channelPath, href, mayDo, nodePath, topicPath, type View } from "../view.ts";
 import { keyBindings } from "../keyboard.ts";
 
 export interface Match {

@@ -5,7 +5,8 @@
  */
 import { backlogOn } from "../../model/backlog.ts";
 import type { ChannelView, TopicOnNode, TopicView } from "../../model/snapshot.ts";
-import { channelPath, href, mayDo, nodePath, type Page, type View } from "../view.ts";
+import type { Page } from "../page.ts";
+import { channelPath, href, mayDo, nodePath, type View } from "../view.ts";
 import { ActAfterLook, ActNow, TargetActions } from "../components/action_buttons.tsx";
 import { Charts } from "../components/chart.tsx";
 import { type Column, DataTable, exportable, type Table } from "../components/data_table.tsx";

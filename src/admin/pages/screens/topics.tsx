@@ -3,7 +3,8 @@
  *
  * Tested in test/ui/console_test.ts.
  */
-import type { Page, View } from "../view.ts";
+import type { Page } from "../page.ts";
+import type { View } from "../view.ts";
 import { DataTable, exportable } from "../components/data_table.tsx";
 import { topicSummary, topicTable } from "./topic_table.tsx";
 
