@@ -1,4 +1,8 @@
-/** The subcommand `lookupd`. */
+/**
+ * The subcommand `lookupd`.
+ *
+ * Tested in test/cli/service_test.ts.
+ */
 import { lookupdOptions } from "../options/tables/lookupd_options.ts";
 import { buildInfo } from "../version.ts";
 import { runService } from "./service.ts";

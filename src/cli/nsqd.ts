@@ -1,4 +1,8 @@
-/** The subcommand `nsqd`. */
+/**
+ * The subcommand `nsqd`.
+ *
+ * Tested in test/cli/service_test.ts.
+ */
 import { nsqdOptions } from "../options/tables/nsqd_options.ts";
 import { buildInfo } from "../version.ts";
 import { runService } from "./service.ts";

@@ -1,4 +1,8 @@
-/** What running a utility from the command line comes to, whichever utility it is. */
+/**
+ * What running a utility from the command line comes to, whichever utility it is.
+ *
+ * Tested in test/tools/flags_test.ts.
+ */
 import { systemClock } from "../clock/clock.ts";
 import { Logger, stderrSink } from "../log/logger.ts";
 import { formatPlain } from "../log/plain_format.ts";

@@ -7,6 +7,8 @@
  *     restore           state and messages at a start  compaction        disk in proportion to what is wanted
  *
  * A constructor touches no file: `open` reads what is there and begins to write.
+ *
+ * Tested in test/durability/persistence_model_test.ts and test/durability/persistence_faults_test.ts.
  */
 import type { Broker } from "../broker/broker.ts";
 import type { Channel } from "../broker/channel.ts";

@@ -3,6 +3,8 @@
  *
  * A position is the cursor and the runs of messages before it that are in flight since their first
  * delivery; all else before the cursor is finished or tracked. Tracked messages are told when they change.
+ *
+ * Tested in test/durability/persistence_model_test.ts.
  */
 import type { SteadyTime } from "../clock/steady_time.ts";
 import type { StateWriter } from "../storage/state/state_records.ts";

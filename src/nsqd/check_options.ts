@@ -1,4 +1,8 @@
-/** What would keep an nsqd from starting, or from reaching others, as far as that shows without starting it. */
+/**
+ * What would keep an nsqd from starting, or from reaching others, as far as that shows without starting it.
+ *
+ * Tested in test/cli/service_test.ts.
+ */
 import { Logger } from "../log/logger.ts";
 import {
   caught,

@@ -3,6 +3,8 @@
  *
  * Tests put another implementation here that fills the disk, fails a sync, or forgets what was not synced.
  * Every method throws the operating system's error; nothing is retried here, unless descriptors are used up.
+ *
+ * Tested in test/nsqd/data_path_test.ts.
  */
 import { statfsSync } from "node:fs";
 import { freeDescriptor, withSpareDescriptor } from "../descriptors/spare_descriptors.ts";

@@ -2,6 +2,8 @@
  * Kept files: where compaction puts the messages that are wanted of files and segments of which little is.
  *
  * A record is written and synced here before its old place is let go.
+ *
+ * Tested in test/durability/persistence_model_test.ts.
  */
 import type { IndexEntry, LogFile } from "./log_file.ts";
 import type { LogFiles } from "./log_files.ts";

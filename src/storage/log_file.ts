@@ -7,6 +7,8 @@
  *
  * Blocks are staged and written together; a large one goes out straight from the segment that holds it.
  * What was staged and not flushed can be forgotten with `rewind`.
+ *
+ * Tested in test/storage/commit_log_test.ts.
  */
 import { type Buffer, newBuffer } from "../buffers/buffer_pool.ts";
 import {

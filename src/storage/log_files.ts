@@ -5,6 +5,8 @@
  * is cheaper than growing a fresh one. What is in the files is for `commit_log.ts` and `kept_files.ts`.
  *
  * Invariant: `all` is ordered by age, and has every file in which a message may be wanted.
+ *
+ * Tested in test/storage/commit_log_test.ts.
  */
 import type { FileSystem } from "./file_system.ts";
 import { LogFile, type LogFileKind } from "./log_file.ts";

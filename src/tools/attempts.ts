@@ -4,6 +4,8 @@
  * NSQ's give a message up by its count of deliveries alone, and unseen. A utility that was killed again and again would
  * lose messages so that nobody had ever tried. Here a message is given up only after it failed in this process too,
  * and a line says so.
+ *
+ * Tested in test/tools/to_http/to_http_test.ts.
  */
 import type { ConsumerOptions, Message } from "../client/mod.ts";
 import type { Logger } from "../log/logger.ts";

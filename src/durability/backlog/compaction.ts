@@ -8,6 +8,8 @@
  *
  * Everything is written and synced at its new place before the old one is let go, so a crash at any point
  * finds each record at least once; recovery takes one of two copies.
+ *
+ * Tested in test/durability/persistence_model_test.ts.
  */
 import type { Logger } from "../../log/logger.ts";
 import { KIND_MESSAGES, KIND_SPARSE, SEQ_ENTRY_BYTES } from "../../storage/block.ts";

@@ -9,6 +9,8 @@
  * The meta file is text: `depth\nreadFile,readPosition\nwriteFile,writePosition\n`.
  *
  * Files are read in windows, since the original was free to make them larger than memory.
+ *
+ * Tested in test/durability/take_over/take_over_test.ts.
  */
 import { type Buffer, wrapBuffer } from "../../buffers/buffer_pool.ts";
 import { type FileHandle, type FileSystem, readAllSync, readWhole } from "../../storage/file_system.ts";

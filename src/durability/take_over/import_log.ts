@@ -1,5 +1,7 @@
 /**
  * The log as a take-over writes it: messages at every level with what is told of them, and how far each queue came.
+ *
+ * Tested in test/durability/take_over/take_over_test.ts.
  */
 import type { Channel } from "../../broker/channel.ts";
 import type { Topic } from "../../broker/topic.ts";

@@ -1,4 +1,8 @@
-/** The options of `nsq bench`. Their meaning stands here and nowhere else. */
+/**
+ * The options of `nsq bench`. Their meaning stands here and nowhere else.
+ *
+ * Tested in test/tools/bench/bench_test.ts.
+ */
 import type { OptionTable, OptionValues } from "../../options/option.ts";
 import { generalOptions, producerOptOption } from "../options/shared_options.ts";
 

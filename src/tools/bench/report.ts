@@ -1,4 +1,8 @@
-/** The results of a benchmark: a table, or a JSON document. */
+/**
+ * The results of a benchmark: a table, or a JSON document.
+ *
+ * Tested in test/tools/bench/bench_test.ts.
+ */
 import pc from "picocolors";
 import type { TransportName, Work } from "./bench_options.ts";
 

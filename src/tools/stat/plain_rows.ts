@@ -1,4 +1,8 @@
-/** One channel as rows of numbers, which scripts read, and any channels as lines of JSON. */
+/**
+ * One channel as rows of numbers, which scripts read, and any channels as lines of JSON.
+ *
+ * Tested in test/tools/stat/stat_test.ts.
+ */
 import type { ChannelRow } from "./counts.ts";
 
 /** After this many looks the header comes again. */

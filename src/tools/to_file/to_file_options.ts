@@ -1,4 +1,8 @@
-/** The options of `nsq to-file`. Their meaning stands here and nowhere else. */
+/**
+ * The options of `nsq to-file`. Their meaning stands here and nowhere else.
+ *
+ * Tested in test/tools/flags_test.ts.
+ */
 import { logLevels } from "../../log/logger.ts";
 import type { OptionTable, OptionValues } from "../../options/option.ts";
 import {

@@ -1,4 +1,8 @@
-/** Finds topics while the program runs: asks all lookupds for theirs, again and again. */
+/**
+ * Finds topics while the program runs: asks all lookupds for theirs, again and again.
+ *
+ * Tested in test/tools/to_file/to_file_test.ts.
+ */
 import type { HttpClient } from "../../http/client/http_client.ts";
 import { urlOf } from "../../http/client/url.ts";
 import type { Logger } from "../../log/logger.ts";

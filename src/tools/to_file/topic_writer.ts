@@ -4,6 +4,8 @@
  * A message is finished only when its bytes are on the disk. Messages that come while the disk works wait in memory
  * and are synced together; there are never more than the consumer has in flight. While the disk refuses, nothing new
  * is taken and what is held is touched, until the disk takes it again.
+ *
+ * Tested in test/tools/to_file/to_file_test.ts.
  */
 import { setImmediate } from "node:timers";
 import type { Consumer, Message } from "../../client/mod.ts";
