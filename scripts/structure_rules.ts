@@ -12,7 +12,7 @@ const MAX_FOLDER_FILES = 16;
 const TABLES = new Set(["src/options/tables/nsqd_options.ts", "src/protocol/errors.ts"]);
 
 /** What some part of the tree does not keep yet: told by `deno task tidy --all`, and no reason to fail. */
-export const PENDING: ReadonlySet<string> = new Set(["length"]);
+export const PENDING: ReadonlySet<string> = new Set(["mirror", "length"]);
 
 const RULES: Readonly<Record<string, (files: readonly TextFile[]) => string[]>> = {
   circle: checkCircles,
