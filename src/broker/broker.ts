@@ -86,7 +86,7 @@ export class Broker implements TopicHost {
   readonly #clock: Clock;
   readonly #store: Store;
   readonly #scanIntervalMs: number;
-  #armed = false;
+  #isTurnAsked = false;
   #turnCount = 0;
   #channels: Channel[] = [];
   #outputs: Flushable[] = [];
@@ -99,7 +99,7 @@ export class Broker implements TopicHost {
   #nextTopicNumber = 1;
   #highestSeq = 0;
   readonly #loading = new Map<Segment, Set<Channel>>();
-  #stopped = false;
+  #isStopped = false;
   readonly #workPerTurn: number;
   /** Topics that go on releasing in this turn. */
   #releasing = new Set<Topic>();
@@ -221,8 +221,8 @@ export class Broker implements TopicHost {
 
   /** Something happens: takes the time and has the end of the turn come. */
   beginTurn(): void {
-    if (this.#armed || this.#stopped) return;
-    this.#armed = true;
+    if (this.#isTurnAsked || this.#isStopped) return;
+    this.#isTurnAsked = true;
     this.nowMs = this.#clock.monotonicMs();
     setTimestamp(this.time, this.#clock.nowMs());
     setImmediate(this.#onTurnEnd);
@@ -256,7 +256,7 @@ export class Broker implements TopicHost {
   }
 
   #endTurn(): void {
-    this.#armed = false;
+    this.#isTurnAsked = false;
     this.nowMs = this.#clock.monotonicMs();
     this.committer.commit();
     if (this.#releasing.size > 0) {
@@ -298,7 +298,7 @@ export class Broker implements TopicHost {
     if (channel.isTimed) return;
     channel.isTimed = true;
     this.#timed.push(channel);
-    if (this.#scanTimer === undefined && !this.#stopped) {
+    if (this.#scanTimer === undefined && !this.#isStopped) {
       this.#scanTimer = setTimeout(() => this.#scan(), this.#scanIntervalMs);
     }
   }
@@ -326,13 +326,13 @@ export class Broker implements TopicHost {
   }
 
   #scheduleHousekeeping(): void {
-    if (this.#housekeepingTimer !== undefined || this.#stopped) return;
+    if (this.#housekeepingTimer !== undefined || this.#isStopped) return;
     this.#housekeepingTimer = setTimeout(() => this.#housekeep(), HOUSEKEEPING_MS);
   }
 
   /** Stops the timers; nothing is delivered from here on. */
   stop(): void {
-    this.#stopped = true;
+    this.#isStopped = true;
     clearTimeout(this.#scanTimer);
     clearTimeout(this.#housekeepingTimer);
     this.#deadLetters.stop();

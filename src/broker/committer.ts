@@ -49,8 +49,8 @@ export class Committer {
   readonly #onSettled: () => void;
   #gathering: Group = newGroup(1);
   #dirty: Topic[] = [];
-  #requested = false;
-  #syncing = false;
+  #isRequested = false;
+  #isSyncing = false;
   /** Last failure of the disk, null once a write succeeded again. */
   #failure: Error | null = null;
 
@@ -73,7 +73,7 @@ export class Committer {
 
   /** True while nothing waits to be written or synced. */
   get isIdle(): boolean {
-    return this.#dirty.length === 0 && !this.#syncing;
+    return this.#dirty.length === 0 && !this.#isSyncing;
   }
 
   mark(topic: Topic): void {
@@ -84,7 +84,7 @@ export class Committer {
 
   /** Has the next commit write, also when no topic has records: the store has something staged. */
   requestCommit(): void {
-    this.#requested = true;
+    this.#isRequested = true;
   }
 
   /** Has `listener` told when the gathering group is decided. Once per listener and group. */
@@ -99,11 +99,11 @@ export class Committer {
 
   /** Commits what was gathered; at level `disk` only once the running sync is over. */
   commit(): void {
-    if (this.#syncing) return;
+    if (this.#isSyncing) return;
     const group = this.#gathering, topics = this.#dirty;
     const isIdle = topics.length === 0 && group.listeners.length === 0 && group.waiters.length === 0;
-    if (isIdle && !this.#requested) return this.#recheck();
-    this.#requested = false;
+    if (isIdle && !this.#isRequested) return this.#recheck();
+    this.#isRequested = false;
     this.#gathering = newGroup(group.number + 1);
     this.#dirty = [];
     const durable = topics.filter((topic) => !topic.ephemeral);
@@ -131,15 +131,15 @@ export class Committer {
 
   #sync(group: Group, topics: Topic[]): void {
     for (const topic of topics) topic.log.writtenSeq = topic.log.endSeq;
-    this.#syncing = true;
+    this.#isSyncing = true;
     this.#store.sync().then(() => {
-      this.#syncing = false;
+      this.#isSyncing = false;
       this.#recheck();
       for (const topic of topics) topic.commitTo(topic.log.writtenSeq);
       this.#store.enforceBudget();
       this.#succeed(group);
     }, (cause: Error) => {
-      this.#syncing = false;
+      this.#isSyncing = false;
       // What gathered meanwhile lies behind the lost records in the same logs, so it fails with them.
       const gathered = this.#gathering, later = this.#dirty.filter((topic) => !topic.ephemeral);
       const ephemeral = this.#dirty.filter((topic) => topic.ephemeral);
