@@ -4,7 +4,6 @@
  * Tested in test/nsqd/tcp/connection_test.ts.
  */
 import type { Consumer, Subscription } from "../../broker/consumer/subscription.ts";
-import type { Topic } from "../../broker/topic.ts";
 import type { ConnectionAuth } from "../auth/connection_auth.ts";
 import type { ClientSettings } from "./client_settings.ts";
 import type { ConnectionHost } from "./connection_host.ts";
@@ -20,8 +19,10 @@ export interface Client extends Consumer {
   state: ClientState;
   /** Null until SUB, and from the moment the connection is about to end. */
   subscription: Subscription | null;
-  /** Stages the OK to a publish; it leaves when the messages are as safe as it says. */
-  published(topic: Topic): void;
+  /** An answer was staged. */
+  answered(): void;
+  /** A command threw, now or later; what is no `ClientError` is a defect. False when none is run after it. */
+  commandFailed(cause: unknown): boolean;
   /** IDENTIFY was taken: stages the answer, and changes the stream when that was agreed on. */
   identify(body: Uint8Array): void;
 }

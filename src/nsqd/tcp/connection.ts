@@ -9,7 +9,6 @@
  * ends this connection at most.
  */
 import type { Subscription } from "../../broker/consumer/subscription.ts";
-import type { Topic } from "../../broker/topic.ts";
 import { peerHost } from "../../net/address.ts";
 import { LineTooLongError } from "../../protocol/command_reader.ts";
 import * as errors from "../../protocol/errors.ts";
@@ -166,7 +165,7 @@ export class Connection implements Client, InputOwner, OutputOwner, AuthOwner, U
   #refuse(error: errors.ClientError, mayRead: Promise<void> | null = null): void {
     if (this.#isEnded) return;
     this.output.error(error.encode());
-    if (!error.fatal) return this.#limitAnswers();
+    if (!error.fatal) return this.answered();
     this.host.logger.debug(`[${this.remoteAddress}] ${error.message}`);
     this.#linger(mayRead);
   }
@@ -230,7 +229,7 @@ export class Connection implements Client, InputOwner, OutputOwner, AuthOwner, U
   }
 
   /** When too many answers wait, no command is run before the client has read some. */
-  #limitAnswers(): void {
+  answered(): void {
     if (this.#isCongested || !this.output.isFull || this.#is.is !== "open") return;
     this.#isCongested = true;
     this.input.mayRun = false;
@@ -243,31 +242,6 @@ export class Connection implements Client, InputOwner, OutputOwner, AuthOwner, U
     if (this.#is.is !== "open" || this.#isCongested) return;
     if (this.input.isEnded) this.inputEnded();
     else this.#readOn();
-  }
-
-  // ---- groups -------------------------------------------------------------------------------
-
-  published(topic: Topic): void {
-    const { broker, options } = this.host, { output } = this;
-    if (options.durability !== "memory" && !topic.ephemeral && output.hold(broker.committer.group)) {
-      broker.committer.listen(this);
-    }
-    output.ok();
-    this.#limitAnswers();
-  }
-
-  groupCommitted(group: number): void {
-    const wasAccepting = this.output.isAccepting;
-    this.output.lift(group);
-    if (!wasAccepting && this.output.isAccepting) this.subscription?.channel.wake();
-  }
-
-  groupFailed(group: number, cause: Error): void {
-    if (this.#isEnded) return;
-    // Groups that fail together are dropped together, and answered once.
-    const { publisher } = this.#commands, isHit = this.output.dropHeld(group);
-    if (isHit) this.#refuse(errors.publishFailed(publisher.command, cause));
-    this.output.lift(group);
   }
 
   // ---- IDENTIFY and AUTH --------------------------------------------------------------------
@@ -287,7 +261,7 @@ export class Connection implements Client, InputOwner, OutputOwner, AuthOwner, U
 
   respond(data: Uint8Array): void {
     this.output.response(data);
-    this.#limitAnswers();
+    this.answered();
   }
 
   suspend(): void {

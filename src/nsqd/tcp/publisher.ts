@@ -1,11 +1,12 @@
 /**
- * What a connection publishes: PUB, MPUB and DPUB, from their checks to the topic.
+ * What a connection publishes: PUB, MPUB and DPUB, from their checks to the topic, and the OK or error to each.
  *
  * Most clients publish to one topic, so that of the last command is kept with its name as bytes: the next
  * command for it is one comparison and no lookup.
  *
  * Tested in test/wire/parameters_test.ts and test/wire/delivery_test.ts.
  */
+import type { GroupListener } from "../../broker/committer.ts";
 import { sizedBytes, type Topic } from "../../broker/topic.ts";
 import { type Buffer, wrapBuffer } from "../../buffers/buffer_pool.ts";
 import type { Parameters } from "../../protocol/command.ts";
@@ -16,7 +17,7 @@ import type { Client } from "./client.ts";
 
 const decoder = new TextDecoder();
 
-export class Publisher {
+export class Publisher implements GroupListener {
   /** Messages published on this connection, by topic; null while there are none. */
   counts: Map<string, number> | null = null;
   /** The command that is at work, or was last. */
@@ -115,6 +116,29 @@ export class Publisher {
   #published(topic: Topic, count: number): void {
     const counts = this.counts ??= new Map();
     counts.set(topic.name, (counts.get(topic.name) ?? 0) + count);
-    this.#client.published(topic);
+    this.#stageOk(topic);
+  }
+
+  /** The OK leaves when the messages are as safe as it says. */
+  #stageOk(topic: Topic): void {
+    const { host: { broker, options }, output } = this.#client;
+    if (options.durability !== "memory" && !topic.ephemeral && output.hold(broker.committer.group)) {
+      broker.committer.listen(this);
+    }
+    output.ok();
+    this.#client.answered();
+  }
+
+  groupCommitted(group: number): void {
+    const { output, subscription } = this.#client, wasAccepting = output.isAccepting;
+    output.lift(group);
+    if (!wasAccepting && output.isAccepting) subscription?.channel.wake();
+  }
+
+  groupFailed(group: number, cause: Error): void {
+    const client = this.#client;
+    // Groups that fail together are dropped together, and answered once.
+    if (client.output.dropHeld(group)) client.commandFailed(errors.publishFailed(this.command, cause));
+    client.output.lift(group);
   }
 }
