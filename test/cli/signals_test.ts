@@ -7,7 +7,7 @@ import {
   withoutEchoes,
 } from "../../src/cli/signals.ts";
 import { Logger } from "../../src/log/logger.ts";
-import { ProgramProcess } from "../support/program_process.ts";
+import { ProgramProcess, until } from "../support/program_process.ts";
 
 /** Signals that the test sends. */
 class FakeSignals implements SignalSource {
@@ -231,6 +231,29 @@ Deno.test({
     }
     assert.ok(refused > 0, "nothing was refused");
     assert.match(await (await fetch(`${url}/ping`)).text(), /File too large/);
+  },
+});
+
+Deno.test({
+  name: "a terminal that closes while nsqd stops does not cut that short",
+  ignore: !isLinux,
+  async fn() {
+    using place = new Place();
+    await using program = await ProgramProcess.start({ command: "nsqd", flags: place.flags });
+    const { port, hostname } = new URL(`http://${program.address("nsqd", "HTTP")}`);
+    // A request that is under way keeps it from stopping at once.
+    using client = await Deno.connect({ hostname, port: Number(port) });
+    const head = "POST /pub?topic=t HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    await client.write(new TextEncoder().encode(head));
+    await client.read(new Uint8Array(100));
+    program.signal("SIGTERM");
+    await until("stopping", () => program.log.includes("SIGTERM: stopping"));
+    program.signal("SIGHUP");
+    await client.write(new TextEncoder().encode("last"));
+    const answer = new Uint8Array(500), byteCount = await client.read(answer);
+    assert.match(new TextDecoder().decode(answer.subarray(0, byteCount ?? 0)), /^HTTP\/1\.1 200 OK/);
+    assert.equal(await program.ended(), 0);
+    assert.match(program.log, /NSQ: bye/);
   },
 });
 
