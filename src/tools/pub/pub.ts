@@ -1,7 +1,6 @@
 /** `nsq pub`: publishes what it reads, a message for each line, to every nsqd that is given. */
 import type { Producer } from "../../client/mod.ts";
 import type { Logger } from "../../log/logger.ts";
-import { formatBytes } from "../../options/literals.ts";
 import { createProducer, readClientOptions } from "../client_settings.ts";
 import { checkHostPort } from "../options/shared_options.ts";
 import { type Progress, startProgress } from "../terminal/progress.ts";
@@ -132,7 +131,7 @@ class Publishing implements RunningTool {
       this.#logger.error(`${this.#messages} messages were confirmed before this`);
       throw this.#failure;
     }
-    if (this.#progress !== null) this.#logger.info(`published ${this.#messages} messages ${this.#rateText}`);
+    if (this.#progress !== null) this.#logger.info(`published ${this.#messages} messages, ${this.#rateText}`);
   }
 
   async #publishAll(records: readonly Uint8Array[]): Promise<void> {
