@@ -172,8 +172,6 @@ class Publishing implements RunningTool {
     const seconds = (performance.now() - this.#startMs) / 1000;
     const perSecond = (count: number) => Math.round(count / Math.max(seconds, 0.001));
     const mebibytes = Math.round(perSecond(this.#bytes) / 2 ** 20 * 10) / 10;
-    return `${perSecond(this.#messages)}/s ${mebibytes} MiB/s of ${
-      formatBytes(this.#input.size ?? this.#bytes)
-    }`;
+    return `${perSecond(this.#messages)}/s, ${mebibytes} MiB/s`;
   }
 }
