@@ -3,10 +3,12 @@
  *
  * Rates come from nodes that answered both times, so that one that is away for a moment makes no negative rate.
  */
+import type { ChannelStats } from "../../api/stats.ts";
+import { Cluster } from "../../cluster/cluster.ts";
+import { nodeIdOf, readNodeStats } from "../../cluster/node_answers.ts";
+import { NobodyAnsweredError } from "../../cluster/partial.ts";
+import { Upstream, UpstreamError } from "../../cluster/upstream.ts";
 import { HttpClient } from "../../http/client/http_client.ts";
-import { urlOf } from "../../http/client/url.ts";
-import type { BrokerStats, ChannelStats } from "../../api/stats.ts";
-import { reasonOf } from "../tool.ts";
 
 /** Which channels, and whom to ask. Empty names mean all. */
 export interface CountSettings {
@@ -61,6 +63,8 @@ export class LookError extends Error {
 export class Counter implements Disposable {
   readonly #settings: CountSettings;
   readonly #http: HttpClient;
+  readonly #upstream: Upstream;
+  readonly #cluster: Cluster;
 
   constructor(settings: CountSettings) {
     this.#settings = settings;
@@ -71,6 +75,8 @@ export class Counter implements Disposable {
       maxReplyBytes: 256 << 20,
       maxIdleConnections: 1,
     });
+    this.#upstream = new Upstream(this.#http, null);
+    this.#cluster = new Cluster(this.#upstream, () => settings);
   }
 
   [Symbol.dispose](): void {
@@ -86,7 +92,8 @@ export class Counter implements Disposable {
       try {
         byNode.set(node, await this.#ask(node));
       } catch (cause) {
-        failures.push(`${node}: ${reasonOf(cause)}`);
+        if (!(cause instanceof UpstreamError)) throw cause;
+        failures.push(`${node}: ${cause.message}`);
       }
     }));
     if (byNode.size === 0 && failures.length > 0) {
@@ -96,48 +103,28 @@ export class Counter implements Disposable {
   }
 
   async #findNodes(failures: string[]): Promise<string[]> {
-    const { nsqdHttpAddresses, lookupdHttpAddresses, topic } = this.#settings;
-    if (nsqdHttpAddresses.length > 0) return [...nsqdHttpAddresses];
-    const path = topic === "" ? "/nodes" : `/lookup?topic=${encodeURIComponent(topic)}`;
-    const found = new Set<string>();
-    let answers = 0;
-    await Promise.all(lookupdHttpAddresses.map(async (address) => {
-      try {
-        for (const node of await this.#producersOf(address, path)) found.add(node);
-        answers++;
-      } catch (cause) {
-        failures.push(`${address}: ${reasonOf(cause)}`);
-      }
-    }));
-    if (answers === 0) {
-      throw new LookError(`ERROR: failed to get topic producers - ${failures.join("; ")}`);
+    const { nsqdHttpAddresses, topic } = this.#settings;
+    if (!this.#cluster.hasLookupds) return [...nsqdHttpAddresses];
+    try {
+      const { values, errors } = topic === ""
+        ? await this.#cluster.nodes()
+        : await this.#cluster.lookupdProducersOf(topic);
+      failures.push(...errors);
+      return values.map(nodeIdOf).sort();
+    } catch (cause) {
+      if (!(cause instanceof NobodyAnsweredError)) throw cause;
+      throw new LookError(`ERROR: failed to get topic producers - ${cause.message}`, { cause });
     }
-    return [...found].sort();
-  }
-
-  async #producersOf(lookupd: string, path: string): Promise<string[]> {
-    const { status, body } = await this.#http.request(urlOf(lookupd, path));
-    // A lookupd that does not know the topic has no nodes for it.
-    if (status === 404) return [];
-    if (status !== 200) throw new Error(`answered ${status}`);
-    const answer = JSON.parse(new TextDecoder().decode(body));
-    const producers: unknown = answer.producers ?? answer.data?.producers;
-    if (!Array.isArray(producers)) throw new Error("answered no list of producers");
-    return producers.map(({ broadcast_address: host, http_port: port }) =>
-      String(host).includes(":") ? `[${host}]:${port}` : `${host}:${port}`
-    );
   }
 
   async #ask(node: string): Promise<Map<string, ChannelCounts>> {
     const query = new URLSearchParams({ format: "json", include_clients: "false", include_mem: "false" });
     if (this.#settings.topic !== "") query.set("topic", this.#settings.topic);
     if (this.#settings.channel !== "") query.set("channel", this.#settings.channel);
-    const answer = await this.#http.getJson(urlOf(node, `/stats?${query}`)) as BrokerStats & {
-      data?: BrokerStats;
-    };
+    const { topics } = readNodeStats(await this.#upstream.get("nsqd", node, `/stats?${query}`));
     const counts = new Map<string, ChannelCounts>();
-    for (const { topic_name: topic, channels } of (answer.data ?? answer).topics ?? []) {
-      for (const channel of channels ?? []) {
+    for (const { topic_name: topic, channels } of topics) {
+      for (const channel of channels) {
         counts.set(`${topic}/${channel.channel_name}`, countsOf(topic, channel));
       }
     }

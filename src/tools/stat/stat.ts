@@ -157,13 +157,12 @@ class Stat implements RunningTool {
   /** Later a node may be away for a while. */
   async #lookAgain(): Promise<Look> {
     const look = await this.#counter.look();
-    const places = look.failures.map((failure) => failure.split(": ")[0]);
     for (const failure of look.failures) {
-      if (!this.#knownFailures.includes(failure.split(": ")[0])) {
+      if (!this.#knownFailures.includes(placeOf(failure))) {
         this.#logger.warn(`WARNING: left out - ${failure}`);
       }
     }
-    this.#knownFailures = places;
+    this.#knownFailures = look.failures.map(placeOf);
     return look;
   }
 
@@ -192,6 +191,11 @@ class Stat implements RunningTool {
       signal.addEventListener("abort", end);
     });
   }
+}
+
+/** Whom a failure is about; why may differ from look to look. */
+function placeOf(failure: string): string {
+  return /\d+\.\d+\.\d+\.\d+:\d+|[\w.-]+:\d+/.exec(failure)?.[0] ?? failure;
 }
 
 function missing(channel: string, topic: string): ToolError {
