@@ -4,6 +4,7 @@
  * Routing, errors and the access log are those of `src/http`; the bodies of answers are made by
  * `answers.ts`, which keeps them, so that a `/lookup` is little more than finding its topic.
  */
+import { takesGzip } from "../http/accepted_encodings.ts";
 import { HttpError } from "../http/errors.ts";
 import { pprofRoutes } from "../http/debug/routes.ts";
 import type { Query } from "../http/query.ts";
@@ -57,13 +58,10 @@ export function lookupdRoutes(api: LookupdApi): Route[] {
   ];
 }
 
-/** Not refused with a quality of 0 either. */
-const TAKES_GZIP = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i;
-
 function lookup(answers: Answers, { query, request }: RequestContext): EncodedJson {
   const topic = required(query, "topic");
-  const takesGzip = TAKES_GZIP.test(request.headers.get("accept-encoding") ?? "");
-  const compressed = takesGzip ? answers.compressedLookup(topic) : undefined;
+  const isGzipTaken = takesGzip(request.headers.get("accept-encoding"));
+  const compressed = isGzipTaken ? answers.compressedLookup(topic) : undefined;
   if (compressed !== undefined) return new EncodedJson(compressed, true);
   const body = answers.lookup(topic);
   if (body === undefined) throw new HttpError(404, "TOPIC_NOT_FOUND");

@@ -95,9 +95,9 @@ export async function runNsqd(
   const tcpAddress = boundAddress(listener.addr, options.tcpAddress);
   logger.info(`TCP: listening on ${tcpAddress}`);
   const monitor = new ProcessMonitor(activityOf(broker));
-  http.begin({ broker, persistence, server: tcp, pool, monitor });
   const lookupds = joinLookupds(broker, live, { tcp: tcp.port, http: http.port }, logger);
   opened.defer(() => lookupds.stop());
+  http.begin({ broker, persistence, server: tcp, pool, monitor, lookupPeers: () => lookupds.peers });
   monitor.start();
   opened.defer(() => monitor.stop());
   const { garbageCollection } = monitor;

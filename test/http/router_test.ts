@@ -180,6 +180,22 @@ Deno.test("createApp() answers 500 when a handler crashes, and logs why", async 
   assert.match(api.lines[1], /INFO: 500 GET \/crash /);
 });
 
+Deno.test("createApp() logs one line for what the world did, without the place in our source", async () => {
+  await using api = serveRoutes([{
+    method: "POST",
+    path: "/topic/create",
+    handle: () =>
+      Promise.reject(new HttpError(503, "EXITING", { cause: new Error("No space left on device") })),
+  }]);
+  assert.equal((await post(api.port, "/topic/create?topic=t")).body, `{"message":"EXITING"}`);
+  assert.equal(api.lines.length, 2);
+  assert.match(
+    api.lines[0],
+    /ERROR: HTTP: failed to answer POST \/topic\/create\?topic=t - No space left on device\n$/,
+  );
+  assert.match(api.lines[1], /INFO: 503 POST \/topic\/create/);
+});
+
 Deno.test("createApp() logs requests except where the route says otherwise", async () => {
   await using api = serveRoutes(ROUTES);
   await post(api.port, "/pub?topic=a");

@@ -1,4 +1,5 @@
 /** Styles, scripts and the icon: from this tree and from npm packages, as texts; nothing comes from elsewhere. */
+import { takesGzip } from "../../http/accepted_encodings.ts";
 import { gzipSync } from "node:zlib";
 import type { Hono } from "hono";
 import idiomorph from "idiomorph/dist/idiomorph.min.js" with { type: "text" };
@@ -75,7 +76,7 @@ export function mountAssets(app: Hono<ConsoleEnv>): void {
       vary: "Accept-Encoding",
     };
     if (context.req.header("if-none-match") === tag) return context.body(null, 304, headers);
-    if (!context.req.header("accept-encoding")?.includes("gzip")) {
+    if (!takesGzip(context.req.header("accept-encoding"))) {
       return context.body(asset.text, 200, headers);
     }
     return context.body(body, 200, { ...headers, "content-encoding": "gzip" });

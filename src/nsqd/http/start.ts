@@ -17,6 +17,7 @@ import type { LiveOptions } from "../../options/live_options.ts";
 import type { nsqdOptions } from "../../options/tables/nsqd_options.ts";
 import { createNsqdApp } from "./routes.ts";
 import { Readiness } from "./readiness.ts";
+import type { LookupPeerStatus } from "../lookup/lookup_loop.ts";
 import type { TcpServer } from "../tcp/tcp_server.ts";
 import type { TlsSettings } from "../../net/tls_settings.ts";
 
@@ -27,6 +28,7 @@ export interface HttpParts {
   server: TcpServer;
   pool: BufferPool;
   monitor: ProcessMonitor;
+  lookupPeers(): readonly LookupPeerStatus[];
 }
 
 /** A listening HTTP API, or none. */
@@ -60,13 +62,14 @@ export async function startHttp(
   const options = live.values, startedAtMs = Date.now();
   const ports = { tcp: 0, http: 0, https: 0 };
   const readiness = new Readiness(), app = readiness.handle;
-  const begin = ({ broker, persistence, server, pool, monitor }: HttpParts) => {
+  const begin = ({ broker, persistence, server, pool, monitor, lookupPeers }: HttpParts) => {
     ports.tcp = server.port;
     readiness.serve(createNsqdApp({
       broker,
       persistence,
       server,
       monitor,
+      lookupPeers,
       connections: server.connections,
       options,
       live,

@@ -12,6 +12,7 @@ import type { Topic } from "../../broker/topic.ts";
 import type { ProcessMonitor } from "../../metrics/process_monitor.ts";
 import { labelsText, METRICS_TYPE, MetricsWriter } from "../../metrics/text_format.ts";
 import { version } from "../../version.ts";
+import type { LookupPeerStatus } from "../lookup/lookup_loop.ts";
 import { writeClients } from "./client_metrics.ts";
 import { LatencyReader } from "./latency_stats.ts";
 import { channelBackendDepth, topicBackendDepth } from "./stats.ts";
@@ -23,6 +24,8 @@ export interface MetricsSources {
   readonly persistence: Pick<Persistence, "figures">;
   readonly server: Pick<TcpServer, "acceptedCount" | "connections">;
   readonly monitor: ProcessMonitor;
+  /** The lookupds that this nsqd is to be registered with. */
+  lookupPeers?(): readonly LookupPeerStatus[];
   /** Why messages can currently not be kept, or null when all is well. */
   health(): string | null;
 }
@@ -96,6 +99,11 @@ function writeBroker(to: MetricsWriter, sources: MetricsSources): void {
   to.gauge("channels", "Channels of all topics", channelCount);
   to.gauge("tcp_connections", "Open TCP connections", server.connections.size);
   to.counter("tcp_connections_total", "TCP connections accepted", server.acceptedCount);
+  const peers = sources.lookupPeers?.() ?? [];
+  if (peers.length > 0) {
+    to.head("lookupd_connected", "gauge", "1 while this nsqd is registered with the lookupd, else 0");
+    for (const { address, isConnected } of peers) to.sample(isConnected ? 1 : 0, labelsText({ address }));
+  }
   to.histogram(
     "commit_seconds",
     "Time from the first publish of a group until its answers could go out",

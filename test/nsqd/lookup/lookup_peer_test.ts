@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { LookupTcpServer } from "../../../src/lookupd/tcp_server.ts";
 import { type Announcement, LookupLoop, type Registry } from "../../../src/nsqd/lookup/lookup_loop.ts";
 import { silentLogger, TestDb, until } from "../../lookupd/fixtures.ts";
+import { startNsqd } from "../../support/running_nsqd.ts";
 
 const ANNOUNCEMENT: Announcement = {
   broadcastAddresses: ["node1"],
@@ -343,4 +344,20 @@ Deno.test("LookupLoop.lookupTopicChannels() is empty without peers and without k
   loop.setPeers(["127.0.0.1:1"]);
   assert.deepEqual(await loop.lookupTopicChannels("orders"), []);
   await loop.stop();
+});
+
+Deno.test("/metrics tells with which lookupds an nsqd is registered", async () => {
+  const lookupd = new TestLookupd();
+  const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const silent = `127.0.0.1:${(nobody.addr as Deno.NetAddr).port}`;
+  nobody.close();
+  const flags = [lookupd.address, silent].map((address) => `--lookupd-tcp-address=${address}`);
+  {
+    await using node = await startNsqd(flags);
+    const sample = (address: string, value: number) =>
+      `\nnsq_lookupd_connected{address="${address}"} ${value}\n`;
+    await until(async () => (await node.http("GET", "/metrics")).includes(sample(lookupd.address, 1)));
+    assert.ok((await node.http("GET", "/metrics")).includes(sample(silent, 0)));
+  }
+  await lookupd.stop();
 });
