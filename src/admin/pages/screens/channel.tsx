@@ -3,7 +3,6 @@
  *
  * Tested in test/ui/console_test.ts.
  */
-import type { Child } from "hono/jsx";
 import type { ChannelView } from "../../model/snapshot.ts";
 import type { Page } from "../page.ts";
 import { topicPath, type View } from "../view.ts";
@@ -11,6 +10,7 @@ import { TargetActions } from "../components/action_buttons.tsx";
 import { Charts } from "../components/chart.tsx";
 import { DataTable, exportable } from "../components/data_table.tsx";
 import { Latency } from "../components/latency.tsx";
+import { type Total, Totals } from "../components/totals.tsx";
 import { Badge, Count, Live, Rate, SeverityMark, Span } from "../components/values.tsx";
 import { clientTable } from "./client_table.tsx";
 import { missingPage } from "./missing.tsx";
@@ -39,7 +39,7 @@ export function channelPage(view: View, topicName: string, name: string): Page {
           <SeverityMark severity={channel.diagnosis.severity} />
           <Live text={channel.diagnosis.text} />
         </p>
-        <ChannelFigures channel={channel} />
+        <Totals view={view} label="Figures" totals={totalsOf(channel)} />
         <Charts view={view} historyKey={`c:${topicName}/${name}`} />
         <DataTable table={clients} view={view} />
         <DataTable table={nodes} view={view} />
@@ -49,50 +49,18 @@ export function channelPage(view: View, topicName: string, name: string): Page {
   };
 }
 
-function ChannelFigures({ channel: { figures } }: { channel: ChannelView }) {
-  return (
-    <ul class="totals small" aria-label="Figures">
-      <Figure label="Waiting">
-        <Count value={figures.depth} />
-      </Figure>
-      <Figure label="On disk">
-        <Count value={figures.backendDepth} />
-      </Figure>
-      {figures.oldestAgeMs !== null && (
-        <Figure label="Oldest">
-          <Span ms={figures.oldestAgeMs} />
-        </Figure>
-      )}
-      <Figure label="In flight">
-        <Count value={figures.inFlight} />
-      </Figure>
-      <Figure label="Deferred">
-        <Count value={figures.deferred} />
-      </Figure>
-      <Figure label="In/s">
-        <Rate value={figures.inPerSecond} />
-      </Figure>
-      <Figure label="Out/s">
-        <Rate value={figures.outPerSecond} />
-      </Figure>
-      <Figure label="Requeued/min">
-        <Rate value={figures.requeuesPerMinute} />
-      </Figure>
-      <Figure label="Timed out/min">
-        <Rate value={figures.timeoutsPerMinute} />
-      </Figure>
-      <Figure label="Messages">
-        <Count value={figures.messageCount} />
-      </Figure>
-    </ul>
-  );
-}
-
-function Figure({ label, children }: { label: string; children: Child }) {
-  return (
-    <li>
-      <span class="label">{label}</span>
-      <b>{children}</b>
-    </li>
-  );
+function totalsOf({ figures }: ChannelView): Total[] {
+  const { oldestAgeMs } = figures;
+  return [
+    { label: "Waiting", content: <Count value={figures.depth} /> },
+    { label: "On disk", content: <Count value={figures.backendDepth} /> },
+    ...(oldestAgeMs === null ? [] : [{ label: "Oldest", content: <Span ms={oldestAgeMs} /> }]),
+    { label: "In flight", content: <Count value={figures.inFlight} /> },
+    { label: "Deferred", content: <Count value={figures.deferred} /> },
+    { label: "In/s", content: <Rate value={figures.inPerSecond} /> },
+    { label: "Out/s", content: <Rate value={figures.outPerSecond} /> },
+    { label: "Requeued/min", content: <Rate value={figures.requeuesPerMinute} /> },
+    { label: "Timed out/min", content: <Rate value={figures.timeoutsPerMinute} /> },
+    { label: "Messages", content: <Count value={figures.messageCount} /> },
+  ];
 }

@@ -3,15 +3,13 @@
  *
  * Tested in test/ui/console_test.ts.
  */
-import type { Child } from "hono/jsx";
-import type { HistoryMetric } from "../../console.ts";
-import type { AttentionLine } from "../../model/snapshot.ts";
+import type { AttentionLine, Snapshot } from "../../model/snapshot.ts";
 import { formatCount, formatNoun } from "../format.ts";
 import type { Page } from "../page.ts";
 import { href, type View } from "../view.ts";
 import { DataTable, exportable } from "../components/data_table.tsx";
 import { Icon } from "../components/icons.tsx";
-import { Sparkline } from "../components/sparkline.tsx";
+import { type Total, Totals } from "../components/totals.tsx";
 import { Bytes, Count, Live, Moment, Rate, SeverityMark, Span } from "../components/values.tsx";
 import { topicTable } from "./topic_table.tsx";
 
@@ -26,7 +24,7 @@ export function overviewPage(view: View): Page {
     main: (
       <>
         <h1 class="unseen">Overview</h1>
-        <Totals view={view} />
+        <Totals view={view} label="Totals" totals={totalsOf(view.snapshot)} />
         {hasTopics && <Attention view={view} />}
         <DataTable table={table} view={view} />
       </>
@@ -34,71 +32,58 @@ export function overviewPage(view: View): Page {
   };
 }
 
-function Totals({ view }: { view: View }) {
-  const { totals } = view.snapshot;
-  const isShort = totals.nodesUp < totals.nodesKnown;
-  return (
-    <ul class="totals" aria-label="Totals">
-      <Total view={view} label="In/s" to={{ path: "/topics", sort: "-in" }} metric="inPerSecond">
-        <Rate value={totals.inPerSecond} />
-      </Total>
-      <Total view={view} label="Out/s" to={{ path: "/topics", sort: "-out" }} metric="outPerSecond">
-        <Rate value={totals.outPerSecond} />
-      </Total>
-      <Total view={view} label="Waiting" to={{ path: "/topics", sort: "-depth" }} metric="depth">
-        <Count value={totals.depth} />
-      </Total>
-      <Total view={view} label="In flight" to={{ path: "/topics", sort: "-in_flight" }} metric="inFlight">
-        <Count value={totals.inFlight} />
-      </Total>
-      <Total view={view} label="Deferred" to={{ path: "/topics", sort: "-deferred" }} metric="deferred">
-        <Count value={totals.deferred} />
-      </Total>
-      {totals.oldestAgeMs !== null && (
-        <Total view={view} label="Oldest" to={{ path: "/topics", sort: "-oldest_ms" }} metric="oldestAgeMs">
-          <Span ms={totals.oldestAgeMs} />
-        </Total>
-      )}
-      {totals.dead !== null && (
-        <Total view={view} label="Dead" to={{ path: "/topics", sort: "" }}>
-          <Count value={totals.dead} />
-        </Total>
-      )}
-      <Total view={view} label="Consumers" to={{ path: "/consumers", sort: "" }}>
-        <Count value={totals.clientCount} />
-      </Total>
-      <Total view={view} label="Nodes up" to={{ path: "/nodes", sort: "" }} isBad={isShort}>
-        <Count value={totals.nodesUp} /> <small>of {formatCount(totals.nodesKnown)}</small>
-      </Total>
-      {totals.diskBytes !== null && (
-        <Total view={view} label="Disk" to={{ path: "/nodes", sort: "" }}>
-          <Bytes value={totals.diskBytes} />
-        </Total>
-      )}
-    </ul>
-  );
-}
-
-function Total(
-  { view, label, to, metric, isBad = false, children }: {
-    view: View;
-    label: string;
-    to: { path: string; sort: string };
-    metric?: HistoryMetric;
-    isBad?: boolean;
-    children: Child;
-  },
-) {
-  return (
-    <li class={isBad ? "bad" : undefined}>
-      <a href={href(view, to.path, { sort: to.sort })}>
-        <span class="label">{label}</span>
-        <b>{children}</b>
-        {metric !== undefined &&
-          <Sparkline console={view.console} nowMs={view.nowMs} historyKey="" metric={metric} />}
-      </a>
-    </li>
-  );
+/** Those that no node tells are left out. */
+function totalsOf({ totals }: Snapshot): Total[] {
+  const { oldestAgeMs, dead, diskBytes, nodesUp, nodesKnown } = totals;
+  const topicsBy = (sort: string) => ({ path: "/topics", sort });
+  return [
+    {
+      label: "In/s",
+      content: <Rate value={totals.inPerSecond} />,
+      to: topicsBy("-in"),
+      metric: "inPerSecond",
+    },
+    {
+      label: "Out/s",
+      content: <Rate value={totals.outPerSecond} />,
+      to: topicsBy("-out"),
+      metric: "outPerSecond",
+    },
+    { label: "Waiting", content: <Count value={totals.depth} />, to: topicsBy("-depth"), metric: "depth" },
+    {
+      label: "In flight",
+      content: <Count value={totals.inFlight} />,
+      to: topicsBy("-in_flight"),
+      metric: "inFlight",
+    },
+    {
+      label: "Deferred",
+      content: <Count value={totals.deferred} />,
+      to: topicsBy("-deferred"),
+      metric: "deferred",
+    },
+    ...(oldestAgeMs === null ? [] : [{
+      label: "Oldest",
+      content: <Span ms={oldestAgeMs} />,
+      to: topicsBy("-oldest_ms"),
+      metric: "oldestAgeMs" as const,
+    }]),
+    ...(dead === null ? [] : [{ label: "Dead", content: <Count value={dead} />, to: { path: "/topics" } }]),
+    { label: "Consumers", content: <Count value={totals.clientCount} />, to: { path: "/consumers" } },
+    {
+      label: "Nodes up",
+      content: (
+        <>
+          <Count value={nodesUp} /> <small>of {formatCount(nodesKnown)}</small>
+        </>
+      ),
+      to: { path: "/nodes" },
+      isBad: nodesUp < nodesKnown,
+    },
+    ...(diskBytes === null
+      ? []
+      : [{ label: "Disk", content: <Bytes value={diskBytes} />, to: { path: "/nodes" } }]),
+  ];
 }
 
 function Attention({ view }: { view: View }) {
