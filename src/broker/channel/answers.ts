@@ -23,7 +23,7 @@ export function finish(messages: ChannelMessages, subscription: Subscription, se
       messages.latency?.finished(chunk.segment, index);
       messages.journal.moved();
       if (chunk.finished === chunk.segment.count) position.settle(chunk);
-      if (!messages.inTurn) messages.wake();
+      if (!messages.inTurn && messages.depth > 0) messages.wake();
       return "ok";
     }
     if (entry >= FIRST_SLOT) return "not owner";
