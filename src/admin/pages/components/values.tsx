@@ -1,7 +1,7 @@
 /**
  * Live values: figures, moments and spans that change while a page is looked at, and the words beside them.
  *
- * Tested in test/admin/pages/live_test.ts.
+ * Tested in test/admin/pages/values_test.tsx.
  */
 import { raw } from "hono/html";
 import type { Severity } from "../../model/snapshot.ts";
@@ -36,8 +36,10 @@ export function Moment({ ms }: { ms: number }) {
   return <>{raw(markMoment(ms))}</>;
 }
 
+/** Control characters too, lest what a client calls itself ends a marker. */
 function escape(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[&<>"\u0000-\u001f]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 const severityIcons: Readonly<Record<Severity, IconName>> = {
