@@ -258,11 +258,6 @@ export function noAuthorizations(): FatalClientError {
   return new FatalClientError("E_UNAUTHORIZED", "AUTH no authorizations found");
 }
 
-/** The answer to AUTH could not be written. */
-export function authError(cause: Cause): FatalClientError {
-  return causedBy("E_AUTH_ERROR", "AUTH error", cause);
-}
-
 export function authRequired(command: CheckedCommand): FatalClientError {
   return new FatalClientError("E_AUTH_FIRST", `AUTH required before ${command}`);
 }
@@ -278,22 +273,12 @@ export function subWithoutHeartbeats(): FatalClientError {
   return new FatalClientError("E_INVALID", "cannot SUB with heartbeats disabled");
 }
 
-/** The channel or its topic is being deleted, or the broker stops. */
-export function subExiting(): FatalClientError {
-  return new FatalClientError("E_SUB_FAILED", "SUB failed exiting");
-}
-
 /** Both names are valid ones. */
 export function tooManyConsumers(topic: string, channel: string, maxConsumers: number): FatalClientError {
   return new FatalClientError(
     "E_SUB_FAILED",
     `SUB failed consumers for ${topic}:${channel} exceeds limit of ${maxConsumers}`,
   );
-}
-
-/** An ephemeral topic or channel went away while SUB was at work, again and again. */
-export function subToDeleted(): FatalClientError {
-  return new FatalClientError("E_SUB_FAILED", "SUB failed to deleted topic/channel");
 }
 
 // FIN, REQ, TOUCH: the only errors after which the connection goes on

@@ -62,7 +62,6 @@ const FATAL: [errors.ClientError, string][] = [
   [errors.authDisabled(), "E_AUTH_DISABLED AUTH disabled"],
   [errors.authFailed(new Error("refused")), "E_AUTH_FAILED AUTH failed"],
   [errors.noAuthorizations(), "E_UNAUTHORIZED AUTH no authorizations found"],
-  [errors.authError("broken pipe"), "E_AUTH_ERROR AUTH error broken pipe"],
   [errors.authRequired("PUB"), "E_AUTH_FIRST AUTH required before PUB"],
   [errors.authRequired("SUB"), "E_AUTH_FIRST AUTH required before SUB"],
   [errors.unauthorized("SUB", "t", "c"), 'E_UNAUTHORIZED AUTH failed for SUB on "t" "c"'],
@@ -72,9 +71,7 @@ const FATAL: [errors.ClientError, string][] = [
   [errors.tooFewParameters("SUB"), "E_INVALID SUB insufficient number of parameters"],
   [errors.badTopic("SUB", BAD_NAME), `E_BAD_TOPIC SUB topic name ${QUOTED} is not valid`],
   [errors.badChannel(BAD_NAME), `E_BAD_CHANNEL SUB channel name ${QUOTED} is not valid`],
-  [errors.subExiting(), "E_SUB_FAILED SUB failed exiting"],
   [errors.tooManyConsumers("t", "c", 2), "E_SUB_FAILED SUB failed consumers for t:c exceeds limit of 2"],
-  [errors.subToDeleted(), "E_SUB_FAILED SUB failed to deleted topic/channel"],
 
   [errors.tooFewParameters("PUB"), "E_INVALID PUB insufficient number of parameters"],
   [errors.badTopic("PUB", bytesOf("")), 'E_BAD_TOPIC PUB topic name "" is not valid'],
@@ -150,6 +147,7 @@ const NOT_FATAL: [errors.ClientError, string][] = [
     errors.messageCommandFailed("TOUCH", ID, "client does not own message"),
     "E_TOUCH_FAILED TOUCH 18a4e6b401629000 failed client does not own message",
   ],
+  [errors.publishRefused("PUB", "topic is full"), "E_PUB_FAILED PUB failed topic is full"],
 ];
 
 Deno.test("FatalClientError of each factory has the exact text of the protocol and is fatal", () => {
@@ -166,7 +164,7 @@ Deno.test("FatalClientError of each factory has the exact text of the protocol a
   }
 });
 
-Deno.test("messageCommandFailed() makes the only errors that are not fatal", () => {
+Deno.test("messageCommandFailed() and publishRefused() make the only errors that are not fatal", () => {
   for (const [error, text] of NOT_FATAL) {
     assert.equal(error.wireText, text);
     assert.equal(error.fatal, false, text);
