@@ -54,7 +54,8 @@ Deno.test("nsq bench measures every kind of work over every kind of connection, 
     if (latency !== null) {
       assert.ok(latency.p50 > 0 && latency.p50 <= latency.p99 && latency.p99 <= latency.max);
     }
-    if (work === "latency") assert.ok(messages <= 0.2 * 200, `${messages} messages at 200 a second`);
+    // However long the machine stalls, the rate never saves up more than a second's worth.
+    if (work === "latency") assert.ok(messages <= 2 * 200, `${messages} messages at 200 a second`);
   }
   assert.deepEqual(await topicsOf(broker), []);
 });
