@@ -8,8 +8,12 @@
  * Tested in test/cli/doctor_test.ts and in test/cluster/doctor_elsewhere_test.ts.
  */
 import { lookup as resolveName } from "node:dns/promises";
-import { Buffer } from "node:buffer";
 import { isIP } from "node:net";
+import { CommandWriter } from "../protocol/command_writer.ts";
+import { FrameReader, readInt32 } from "../protocol/frame_reader.ts";
+import { FRAME_TYPE_OFFSET, FRAME_TYPE_RESPONSE } from "../protocol/message.ts";
+import { ProtocolFault } from "../protocol/protocol_fault.ts";
+import { writeAll } from "../transport/transport.ts";
 import { HttpClient } from "../http/client/http_client.ts";
 import { HttpRequestError } from "../http/client/errors.ts";
 import { urlOf } from "../http/client/url.ts";
@@ -46,6 +50,8 @@ interface Node {
 
 const MAX_CONCURRENT_NODES = 16;
 const MAX_FRAME_BYTES = 1024 * 1024;
+const FRAME_HEAD_BYTES = 8;
+const READ_BYTES = 4096;
 
 /** Makes all checks and resolves with their results in the order of the report; never rejects. */
 export async function runChecks(settings: DoctorSettings): Promise<CheckResult[]> {
@@ -281,29 +287,33 @@ async function checkHttp(node: Node, host: string, timeoutMs: number): Promise<C
 
 /** Sends IDENTIFY and resolves with what the broker says it is. */
 async function identify(conn: Deno.TcpConn): Promise<string> {
-  const body = Buffer.from(JSON.stringify({ client_id: "nsq doctor", feature_negotiation: true }));
-  const size = Buffer.alloc(4);
-  size.writeInt32BE(body.length);
-  const request = Buffer.concat([Buffer.from("  V2IDENTIFY\n"), size, body]);
-  for (let rest: Uint8Array = request; rest.length > 0;) rest = rest.subarray(await conn.write(rest));
-  const header = await readExactly(conn, 8);
-  const frameBytes = header.readInt32BE(0) - 4;
-  const frameType = header.readInt32BE(4);
-  if (frameBytes < 0 || frameBytes > MAX_FRAME_BYTES) throw new Error("the answer is not a frame");
-  const text = (await readExactly(conn, frameBytes)).toString();
-  if (frameType !== 0) throw new Error(text);
+  const commands = new CommandWriter();
+  commands.magic();
+  commands.identify(JSON.stringify({ client_id: "nsq doctor", feature_negotiation: true }));
+  await writeAll(conn, commands.take());
+  const frame = await firstFrame(conn);
+  const text = new TextDecoder().decode(
+    frame.subarray(FRAME_HEAD_BYTES, FRAME_HEAD_BYTES - 4 + readInt32(frame, 0)),
+  );
+  if (readInt32(frame, FRAME_TYPE_OFFSET) !== FRAME_TYPE_RESPONSE) throw new Error(text);
   const { version } = JSON.parse(text) as { version?: string };
   return `is nsqd ${version ?? "of unknown version"}`;
 }
 
-async function readExactly(conn: Deno.TcpConn, byteCount: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(byteCount);
-  for (let at = 0; at < byteCount;) {
-    const read = await conn.read(bytes.subarray(at));
-    if (read === null) throw new Error("connection closed");
-    at += read;
+async function firstFrame(conn: Deno.TcpConn): Promise<Uint8Array> {
+  const reader = new FrameReader(MAX_FRAME_BYTES), buffer = new Uint8Array(READ_BYTES);
+  for (;;) {
+    const byteCount = await conn.read(buffer);
+    if (byteCount === null) throw new Error("connection closed");
+    let frame: Uint8Array | null = null;
+    try {
+      reader.push(buffer.subarray(0, byteCount), (run) => frame ??= run);
+    } catch (cause) {
+      if (!(cause instanceof ProtocolFault)) throw cause;
+      throw new Error("the answer is not a frame");
+    }
+    if (frame !== null) return frame;
   }
-  return bytes;
 }
 
 async function dial(hostname: string, port: number, timeoutMs: number): Promise<Deno.TcpConn> {
