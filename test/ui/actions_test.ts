@@ -64,6 +64,6 @@ Deno.test("Actions of the console in a browser", async (t) => {
     const titles = await browser.run("readActivity", { base }) as string[];
     assert.equal(titles[0], "Deleted ghost");
     assert.ok(titles.includes("Paused orders/billing"));
-    assert.ok(titles.includes("undo pause orders/billing"));
+    assert.ok(titles.includes("Undid pause of orders/billing"));
   });
 });

@@ -65,9 +65,8 @@ export async function pauseAndUndo({ withPage, base, path, name }) {
     await page.locator(".page-head .badge", { hasText: "paused" }).waitFor();
     await page.getByRole("button", { name: "Unpause", exact: true }).waitFor();
     await page.locator("#done").getByRole("button", { name: "Undo" }).click();
-    await page.getByRole("heading", { name: `undo pause ${name}` }).waitFor();
-    await page.locator(".diagnosis.ok").waitFor();
-    await page.goto(base + path);
+    await page.locator("#done.ok", { hasText: `Undid pause of ${name}` }).waitFor();
+    assert.equal(new URL(page.url()).pathname, path);
     await page.getByRole("button", { name: "Pause", exact: true }).waitFor();
   });
 }

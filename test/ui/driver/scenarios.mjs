@@ -201,7 +201,7 @@ export async function useWithoutScript({ withPage, base, paths, topic, channel }
     await page.getByRole("button", { name: "Pause", exact: true }).click();
     await page.locator("#done", { hasText: `Paused ${topic}/${channel}` }).waitFor();
     await page.getByRole("button", { name: "Undo" }).click();
-    await page.getByRole("heading", { name: `undo pause ${topic}/${channel}` }).waitFor();
+    await page.locator("#done", { hasText: `Undid pause of ${topic}/${channel}` }).waitFor();
     await page.goto(`${base}/act?kind=delete&topic=${topic}&channel=${channel}&back=/topics/${topic}`);
     await page.getByRole("button", { name: "Delete" }).waitFor();
   });

@@ -21,6 +21,7 @@ const participles: Readonly<Record<string, string>> = {
 
 /** `Paused orders/billing`; for what did not work `Tried: pause orders/billing`. */
 export function recordTitle({ kind, target, isOk }: ActionRecord): string {
+  if (isOk && kind.startsWith("undo ")) return `Undid ${kind.slice("undo ".length)} of ${target}`;
   const done = participles[kind];
   return isOk && done !== undefined
     ? `${done} ${target}`
@@ -65,6 +66,7 @@ export function UndoButton({ view, record }: { view: View; record: ActionRecord 
   return (
     <form method="post" action={href(view, "/undo")}>
       <input type="hidden" name="id" value={record.id} />
+      <input type="hidden" name="back" value={view.path} />
       <button type="submit">
         <Icon name="undo" /> Undo
       </button>

@@ -95,7 +95,7 @@ export function mountForms(app: Hono<ConsoleEnv>, console: Console, { viewOf, an
     const view = viewOf(context, console, console.snapshot());
     return await attempt(context, view, "/activity", async () => {
       const record = await console.undo(context, fields("id"));
-      return context.redirect(href(view, `/activity/${encodeURIComponent(record.id)}`), 303);
+      return context.redirect(href(view, safePath(fields("back"), "/activity"), { done: record.id }), 303);
     });
   });
 
