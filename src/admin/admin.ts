@@ -47,6 +47,7 @@ import {
   usersFileOf,
 } from "./options_meaning.ts";
 import { mountPages } from "./pages/pages.tsx";
+import { Tails } from "./tail/tails.ts";
 import { Poller } from "./poller/poller.ts";
 
 /** A running console. */
@@ -131,6 +132,7 @@ export async function runAdmin(
   let address = "";
   const basePath = normalizeBasePath(options.basePath);
   const streams = new AbortController();
+  const tails = new Tails(() => poller.snapshot, clock, logger);
   const console = createConsole({
     stopping: streams.signal,
     settings: () => settingsOf(live.values, basePath, accessKind),
@@ -139,6 +141,7 @@ export async function runAdmin(
     history,
     actions,
     audit,
+    tails,
     access,
     clock,
     sessionLifetimeMs: options.sessionLifetime,
@@ -187,7 +190,7 @@ export async function runAdmin(
   const stopInOrder = async () => {
     logger.info(`HTTP: closing ${server.address}`);
     streams.abort();
-    const polled = poller.stop();
+    const polled = Promise.all([poller.stop(), tails.stop()]);
     await server.shutdown();
     await polled;
     await notifier.settled;

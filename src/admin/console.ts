@@ -89,6 +89,27 @@ export type LoginResult =
     readonly retryAfterSeconds: number;
   };
 
+/** What is published to a topic while somebody looks. */
+export interface TailView {
+  /** The newest first, at most a hundred. */
+  readonly messages: readonly TailedMessage[];
+  /** Since somebody began to look. */
+  readonly seenCount: number;
+  /** Why nothing comes; "" while there is no reason. */
+  readonly problem: string;
+}
+
+export interface TailedMessage {
+  readonly id: string;
+  readonly publishedAtMs: number;
+  /** `host:port` of the TCP address of the node. */
+  readonly node: string;
+  readonly attempts: number;
+  readonly byteCount: number;
+  /** The beginning of the body: as text, or in hexadecimal when it is none. */
+  readonly text: string;
+}
+
 export interface Console {
   readonly settings: ConsoleSettings;
   /** Fires when the console stops: streams end then. */
@@ -119,6 +140,12 @@ export interface Console {
   act(context: ConsoleContext, action: Action): Promise<ActionRecord>;
   /** Undoes what `id` names. @throws {HttpError} 404 when there is nothing to undo (any more), 403 FORBIDDEN */
   undo(context: ConsoleContext, id: string): Promise<ActionRecord>;
+  /**
+   * What comes to `topic`; called again every few seconds it goes on.
+   *
+   * @throws {HttpError} 403 FORBIDDEN for who may not look into messages
+   */
+  tail(user: User, topic: string): TailView;
   /** The newest first; `before` is the id of the last one that was shown. */
   audit(limit: number, before?: string): ActionRecord[];
   record(id: string): ActionRecord | undefined;

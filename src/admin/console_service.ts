@@ -11,6 +11,8 @@ import { type Requester, requesterOf } from "./actions/requester.ts";
 import type { Console, ConsoleContext, ConsoleSettings, LoginResult } from "./console.ts";
 import type { History } from "./history/history.ts";
 import type { Action, ActionRecord } from "./model/action.ts";
+import { HttpError } from "../http/errors.ts";
+import type { Tails } from "./tail/tails.ts";
 import type { Poller } from "./poller/poller.ts";
 import { NobodyAnsweredError } from "../cluster/partial.ts";
 
@@ -23,6 +25,7 @@ export interface ConsoleParts {
   readonly history: History;
   readonly actions: Actions;
   readonly audit: AuditLog;
+  readonly tails: Tails;
   readonly access: Access;
   readonly clock: Clock;
   readonly stopping: AbortSignal;
@@ -61,6 +64,10 @@ export function createConsole(parts: ConsoleParts): Console {
       const record = await actions.undo(id, requesterOfContext(context));
       poller.pollNow();
       return record;
+    },
+    tail(user, topic) {
+      if (!user.canViewBodies) throw new HttpError(403, "FORBIDDEN");
+      return parts.tails.look(topic);
     },
     audit: (limit, before) => audit.list(limit, before),
     record: (id) => audit.find(id),

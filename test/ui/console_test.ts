@@ -9,6 +9,7 @@ const PATHS = [
   "/topics/orders",
   "/topics/orders/billing",
   "/topics/nothing",
+  "/tail/emails",
   "/consumers",
   "/nodes",
   "/checks",

@@ -26,6 +26,7 @@ import { nodePage } from "./screens/node.tsx";
 import { nodesPage } from "./screens/nodes.tsx";
 import { overviewPage } from "./screens/overview.tsx";
 import { exactMatch, matchHref, search, searchPage } from "./screens/search.tsx";
+import { tailPage } from "./screens/tail.tsx";
 import { topicPage } from "./screens/topic.tsx";
 import { topicsPage } from "./screens/topics.tsx";
 import type { Page } from "./page.ts";
@@ -52,6 +53,7 @@ const routes: readonly Route[] = [
     page: (view, { topic, channel }) => channelPage(view, topic, channel),
     scope: ({ topic, channel }) => ({ clients: "channel", topic, channel }),
   },
+  { path: "/tail/:topic", page: (view, { topic }) => tailPage(view, topic) },
   { path: "/consumers", page: consumersPage, scope: () => ({ clients: "all" }) },
   { path: "/nodes", page: nodesPage },
   { path: "/nodes/:node", page: (view, { node }) => nodePage(view, node) },

@@ -52,6 +52,10 @@ export function channelPath(topic: string, channel: string): string {
   return `${topicPath(topic)}/${encodeURIComponent(channel)}`;
 }
 
+export function tailPath(topic: string): string {
+  return `/tail/${encodeURIComponent(topic)}`;
+}
+
 export function nodePath(node: string): string {
   return `/nodes/${encodeURIComponent(node).replaceAll("%3A", ":")}`;
 }

@@ -6,7 +6,7 @@
 import { backlogOn } from "../../model/backlog.ts";
 import type { ChannelView, TopicOnNode, TopicView } from "../../model/snapshot.ts";
 import type { Page } from "../page.ts";
-import { channelPath, href, mayDo, nodePath, type View } from "../view.ts";
+import { channelPath, href, mayDo, nodePath, tailPath, type View } from "../view.ts";
 import { ActAfterLook, ActNow, TargetActions } from "../components/action_buttons.tsx";
 import { Charts } from "../components/chart.tsx";
 import { type Column, DataTable, exportable, type Table } from "../components/data_table.tsx";
@@ -37,6 +37,9 @@ export function topicPage(view: View, name: string): Page {
           <h1>{name}</h1>
           {topic.isPaused && <Badge text="paused" kind="warning" />}
           {topic.isEphemeral && <Badge text="ephemeral" />}
+          {view.user.canViewBodies && topic.channels.size > 0 && (
+            <a class="button" href={href(view, tailPath(name))}>Live tail</a>
+          )}
           <TargetActions view={view} target={{ topic: name, channel: null }} isPaused={topic.isPaused} />
         </header>
         <State topic={topic} />
