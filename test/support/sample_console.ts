@@ -263,6 +263,10 @@ export class SampleConsole implements Console {
     throw new HttpError(404, "NOTHING_TO_UNDO");
   }
 
+  tail(): TailView {
+    return { messages: [], seenCount: 0, problem: "" };
+  }
+
   audit(limit: number): ActionRecord[] {
     return this.records.slice(0, limit);
   }
