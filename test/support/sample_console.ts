@@ -8,6 +8,7 @@ import {
   type ConsoleSettings,
   historyMetrics,
   type HistorySeries,
+  type TailView,
 } from "../../src/admin/console.ts";
 import type { Action, ActionRecord } from "../../src/admin/model/action.ts";
 import {
