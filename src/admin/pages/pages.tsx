@@ -26,7 +26,7 @@ import { nodePage } from "./screens/node.tsx";
 import { nodesPage } from "./screens/nodes.tsx";
 import { overviewPage } from "./screens/overview.tsx";
 import { exactMatch, matchHref, search, searchPage } from "./screens/search.tsx";
-import { tailPage } from "./screens/tail.tsx";
+import { tailPage } from "./screens/messages/tail.tsx";
 import { topicPage } from "./screens/topic.tsx";
 import { topicsPage } from "./screens/topics.tsx";
 import type { Page } from "./page.ts";

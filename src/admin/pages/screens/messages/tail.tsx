@@ -1,10 +1,10 @@
 /** The live tail of a topic: what is published while somebody looks. Tested in test/admin/tail/tails_test.ts. */
-import { HttpError } from "../../../http/errors.ts";
-import type { TailedMessage } from "../../console.ts";
-import { Moment } from "../components/values.tsx";
-import type { Page } from "../page.ts";
-import { topicPath, type View } from "../view.ts";
-import { missingPage } from "./missing.tsx";
+import { HttpError } from "../../../../http/errors.ts";
+import type { TailedMessage } from "../../../console.ts";
+import { Moment } from "../../components/values.tsx";
+import type { Page } from "../../page.ts";
+import { topicPath, type View } from "../../view.ts";
+import { missingPage } from "../missing.tsx";
 
 const counts = new Intl.NumberFormat("en-US");
 
