@@ -22,6 +22,8 @@ const PARALLEL = 1000;
 const BACKLOG_PER_SECOND = 400_000;
 const BATCH = 200;
 const WARM_UP_SHARE = 0.25;
+/** Of a producer: with fewer calls its code is not compiled yet. */
+const MIN_WARM_UP_SECONDS = 1.5;
 /** Of each producer in a row; the middle one counts. */
 const TURNS = 5;
 const STREAMS: readonly StreamName[] = ["plain", "tls", "deflate", "snappy"];
@@ -100,14 +102,14 @@ async function measurePublishing(
   seconds: number,
 ): Promise<Record<string, ClientFigures>> {
   await using server = await ServerProcess.broker("os", STREAM_FLAGS);
-  const body = makeBody();
+  const body = makeBody(), warmUpSeconds = Math.max(MIN_WARM_UP_SECONDS, seconds * WARM_UP_SHARE);
   const measured = await Promise.all([ours, theirs].map(async (client) => ({
     name: client.name,
     producer: await client.openProducer(server.tcpPort, stream, TOPIC, body),
     turns: [] as ClientFigures[],
   })));
   for (const { producer } of measured) {
-    await publishFor(() => producer.publish(), parallel, seconds * WARM_UP_SHARE);
+    await publishFor(() => producer.publish(), parallel, warmUpSeconds);
   }
   for (let turn = 0; turn < TURNS; turn++) {
     for (const { producer, turns } of measured) {
