@@ -19,6 +19,7 @@ import type { Channel } from "./channel.ts";
 import type { TurnWork } from "./channel/message_states.ts";
 import { Committer } from "./committer.ts";
 import { DeadLetterMover } from "./dead_letter_mover.ts";
+import { Rounds } from "./rounds.ts";
 import type { Durability, Store } from "./store.ts";
 import { Topic, type TopicHost } from "./topic.ts";
 
@@ -57,7 +58,6 @@ export interface BrokerObserver {
   boundNeared?(channel: Channel): void;
 }
 
-const HOUSEKEEPING_MS = 1000;
 const DEFAULT_LATENCY_WINDOW_MS = 600_000;
 /**
  * Messages that a turn moves for work that can wait: about 10 ms of it, for the clients that do not.
@@ -85,17 +85,11 @@ export class Broker implements TopicHost {
   readonly #deadLetters: DeadLetterMover;
   readonly #clock: Clock;
   readonly #store: Store;
-  readonly #scanIntervalMs: number;
   #isTurnAsked = false;
   #turnCount = 0;
   #channels: Channel[] = [];
   #outputs: Flushable[] = [];
-  #timed: Channel[] = [];
-  #scanTimer: ReturnType<typeof setTimeout> | undefined;
-  #housekeepingTimer: ReturnType<typeof setTimeout> | undefined;
-  #active = new Set<Topic>();
-  /** Topics whose policies ask for upkeep. */
-  readonly #kept = new Set<Topic>();
+  readonly #rounds: Rounds;
   #nextTopicNumber = 1;
   #highestSeq = 0;
   readonly #loading = new Map<Segment, Set<Channel>>();
@@ -133,7 +127,7 @@ export class Broker implements TopicHost {
     this.latencyWindowMs = this.latencyPercentiles.length === 0
       ? 0
       : options.e2eProcessingLatencyWindowTime ?? DEFAULT_LATENCY_WINDOW_MS;
-    this.#scanIntervalMs = options.queueScanInterval;
+    this.#rounds = new Rounds(pool, options.queueScanInterval, () => this.nowMs = this.#clock.monotonicMs());
     this.#clock = clock;
     this.#store = store;
     this.committer = new Committer(options.durability, store, clock, () => this.beginTurn());
@@ -292,53 +286,18 @@ export class Broker implements TopicHost {
     if (topic !== undefined && !topic.exiting) topic.invariants();
   }
 
-  // ---- time ---------------------------------------------------------------------------------
-
-  watchDue(channel: Channel): void {
-    if (channel.isTimed) return;
-    channel.isTimed = true;
-    this.#timed.push(channel);
-    if (this.#scanTimer === undefined && !this.#isStopped) {
-      this.#scanTimer = setTimeout(() => this.#scan(), this.#scanIntervalMs);
-    }
-  }
-
-  #scan(): void {
-    this.#scanTimer = undefined;
-    this.nowMs = this.#clock.monotonicMs();
-    const timed = this.#timed;
-    this.#timed = [];
-    for (const channel of timed) {
-      channel.isTimed = false;
-      if (!channel.exiting && channel.scan(this.nowMs)) this.watchDue(channel);
-    }
-  }
-
-  #housekeep(): void {
-    this.#housekeepingTimer = undefined;
-    for (const topic of this.#active) {
-      if (topic.recentlyUsed) topic.recentlyUsed = false;
-      else if (topic.log.trim()) this.#active.delete(topic);
-    }
-    for (const topic of this.#kept) if (!topic.upkeep()) this.#kept.delete(topic);
-    if (this.#active.size + this.#kept.size > 0) this.#scheduleHousekeeping();
-    if (this.#active.size === 0) this.pool.trim();
-  }
-
-  #scheduleHousekeeping(): void {
-    if (this.#housekeepingTimer !== undefined || this.#isStopped) return;
-    this.#housekeepingTimer = setTimeout(() => this.#housekeep(), HOUSEKEEPING_MS);
-  }
-
   /** Stops the timers; nothing is delivered from here on. */
   stop(): void {
     this.#isStopped = true;
-    clearTimeout(this.#scanTimer);
-    clearTimeout(this.#housekeepingTimer);
+    this.#rounds.stop();
     this.#deadLetters.stop();
   }
 
   // ---- for topics and channels --------------------------------------------------------------
+
+  watchDue(channel: Channel): void {
+    this.#rounds.watch(channel);
+  }
 
   load(segment: Segment, channel: Channel): void {
     const waiting = this.#loading.get(segment);
@@ -361,8 +320,7 @@ export class Broker implements TopicHost {
   }
 
   topicUsed(topic: Topic): void {
-    this.#active.add(topic);
-    this.#scheduleHousekeeping();
+    this.#rounds.used(topic);
   }
 
   segmentSealed(topic: Topic, segment: Segment): void {
@@ -376,8 +334,7 @@ export class Broker implements TopicHost {
   }
 
   needsUpkeep(topic: Topic): void {
-    this.#kept.add(topic);
-    this.#scheduleHousekeeping();
+    this.#rounds.keep(topic);
   }
 
   boundNeared(channel: Channel): void {
@@ -427,7 +384,7 @@ export class Broker implements TopicHost {
   topicDeleted(topic: Topic): void {
     this.topics.delete(topic.name);
     this.raiseFirstSeq(topic.log.endSeq);
-    this.#active.delete(topic);
+    this.#rounds.forget(topic);
     if (!topic.ephemeral) this.#store.topicDeleted(topic);
     for (const observer of this.observers) observer.topicDeleted?.(topic);
   }

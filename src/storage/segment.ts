@@ -60,11 +60,6 @@ export function setTimestamp(into: Timestamp, nowMs: number): void {
   into.low = Number(ns & 0xffffffffn);
 }
 
-/** `time` in milliseconds since the Unix epoch. */
-export function timestampMs(time: Timestamp): number {
-  return (time.high * 4294967296 + time.low) / 1e6;
-}
-
 /** The data of one block of a log file: consecutive records of a segment. */
 export interface Extent {
   /** The file, which counts the bytes as live until the segment is unclaimed or moved. */
