@@ -35,6 +35,13 @@ export interface ChannelStats {
   in_flight_count: number;
   deferred_count: number;
   message_count: number;
+  /** The next ones are left out while the channel has no policy and no dead letters. */
+  dead_count?: number;
+  /** Messages that the policy took off for their age, and for the bounds. */
+  expired_count?: number;
+  overflow_count?: number;
+  /** True from when it reaches 80% of a bound of its policy. */
+  is_near_bound?: boolean;
   /** Deliveries to consumers of this node's zone, of its region, and others, redeliveries among them; left out when 0. */
   zone_local_msg_count?: number;
   region_local_msg_count?: number;

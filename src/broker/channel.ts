@@ -22,7 +22,7 @@ import { type Answer, type Consumer, type SubscribedChannel, Subscription } from
 import { LatencyWindow, type TurnTime } from "./latency/latency_window.ts";
 import { MAX_SLOTS } from "./topic_log/chunk.ts";
 import type { KeyFinder } from "../policies/message_key.ts";
-import type { ChannelPolicy } from "../policies/policy.ts";
+import { type ChannelPolicy, hasPolicy } from "../policies/policy.ts";
 import { noSettings } from "../policies/policy_book.ts";
 import type { Settings } from "../policies/settings.ts";
 import type { LogHost, TopicLog } from "./topic_log/topic_log.ts";
@@ -89,6 +89,8 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
   readonly #delivery: Delivery;
   readonly #ordered: OrderedDelivery;
   #findKey: KeyFinder | null = null;
+  /** True when its policy says anything. */
+  isPoliced = false;
   /** Set from when it reaches most of a bound until it is well below. */
   isNearBound = false;
 
@@ -194,6 +196,7 @@ export class Channel extends ChannelMessages implements SubscribedChannel {
   /** Puts a policy in force. @param findKey where the topic's messages have their keys; null for nowhere */
   setPolicy(policy: ChannelPolicy, findKey: KeyFinder | null): void {
     this.policy = policy;
+    this.isPoliced = hasPolicy(policy);
     this.#findKey = findKey;
     this.#beginOrder();
     if (this.dead.size > 0) this.deadLetterCame();

@@ -55,6 +55,24 @@ export const commands: readonly Command[] = [
     load: () => import("./admin.ts"),
   },
   {
+    name: "peek",
+    aliases: [],
+    summary: "Shows messages of a topic or channel without consuming them",
+    load: () => import("./peek.ts"),
+  },
+  {
+    name: "policy",
+    aliases: [],
+    summary: "Shows and sets what a topic or channel does: dead letters, expiry, bounds, order",
+    load: () => import("./policy.ts"),
+  },
+  {
+    name: "definitions",
+    aliases: [],
+    summary: "Topics, channels and policies of a node as a file",
+    load: () => import("./definitions.ts"),
+  },
+  {
     name: "doctor",
     aliases: [],
     summary: "Checks that the nodes that lookupds hand out can be reached from here",

@@ -12,6 +12,7 @@ import {
   type ListenAddress,
 } from "../options/check_values.ts";
 import type { NsqdOptions } from "../options/tables/nsqd_options.ts";
+import { readDefinitions, readPolicies } from "./definitions.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { loadRootCertificates, loadTlsSettings } from "../net/tls_settings.ts";
 
@@ -31,6 +32,8 @@ export function checkNsqdOptions(options: NsqdOptions, others: readonly ListenAd
     ...caught(() => loadTlsSettings(options)),
     ...caught(() => loadRootCertificates(options)),
     ...caught(() => Authenticator.of(options, silent)),
+    ...caught(() => readPolicies(options.policy)),
+    ...(options.definitions === "" ? [] : caught(() => readDefinitions(options.definitions))),
   ];
   if (options.broadcastAddress.some((address) => address === "")) {
     problems.push("--broadcast-address: an empty address cannot be announced");

@@ -6,6 +6,8 @@
 import type { Broker } from "../broker/broker.ts";
 import { StartupError } from "../log/startup_error.ts";
 import { type Defined, parseDefinitions, type Present } from "../policies/definitions.ts";
+import { parsePattern } from "../policies/patterns.ts";
+import { PolicyBook } from "../policies/policy_book.ts";
 import { PolicyError, type Settings } from "../policies/settings.ts";
 import { isEphemeral } from "../protocol/names.ts";
 
@@ -35,6 +37,18 @@ export function applyDefinitions(broker: Broker, wanted: readonly Defined[]): vo
     if (change !== undefined) broker.setChannelPolicy(topic, channel, change);
     if (paused !== undefined && paused !== channel.paused) channel.setPaused(paused);
   }
+}
+
+/** Reads the patterns of `--policy`. @throws {StartupError} naming the one that cannot be used */
+export function readPolicies(texts: readonly string[]): PolicyBook {
+  return new PolicyBook(texts.map((text) => {
+    try {
+      return parsePattern(JSON.parse(text));
+    } catch (cause) {
+      if (!(cause instanceof PolicyError || cause instanceof SyntaxError)) throw cause;
+      throw new StartupError(`failed to read policy ${text} - ${cause.message}`, { cause });
+    }
+  }));
 }
 
 /** Reads a definitions file. @throws {StartupError} when it cannot be read or understood */

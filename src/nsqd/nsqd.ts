@@ -18,6 +18,7 @@ import { BufferPool } from "../buffers/buffer_pool.ts";
 import { denoFileSystem, type FileSystem } from "../storage/file_system.ts";
 import { buildInfo, version } from "../version.ts";
 import { Authenticator } from "./auth/authenticator.ts";
+import { readDefinitions, readPolicies, startWithDefinitions } from "./definitions.ts";
 import { DataPathLock } from "./data_path_lock.ts";
 import { joinLookupds } from "./lookup/discovery.ts";
 import { startHttp } from "./http/start.ts";
@@ -77,12 +78,20 @@ export async function runNsqd(
   const pool = new BufferPool(MAX_IDLE_BUFFER_BYTES);
   // For whoever looks for a defect of ours: see the README.
   const checksInvariants = Deno.env.get("NSQ_CHECK") === "1";
+  const policies = readPolicies(options.policy);
+  const definitions = options.definitions === "" ? null : readDefinitions(options.definitions);
   const stored = await openStoredBroker(
-    { ...options, directory, checksInvariants },
+    { ...options, directory, checksInvariants, policies },
     { fileSystem, pool, clock, logger, version },
   );
   opened.defer(() => stored.abandon());
   const { broker, persistence } = stored;
+  if (definitions !== null) startWithDefinitions(broker, definitions, options.definitions);
+  broker.observers.push({
+    boundNeared({ topic, name }) {
+      logger.warn(`CHANNEL(${topic.name}/${name}): 80% of the bound of its policy is reached`);
+    },
+  });
 
   const tcp = server = new TcpServer(listener, {
     broker,

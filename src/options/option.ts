@@ -93,6 +93,8 @@ export interface EnumOption<V extends string = string> extends OptionBase {
 /** The flag may be repeated; given flags replace the list of the config file. */
 export interface StringListOption extends OptionBase {
   readonly kind: "string list";
+  /** In the config file an element may be a table, which is that in JSON. */
+  readonly isTables?: boolean;
   /** The last flag comes first in the list: it is the one that counts where only one can. */
   readonly isLastFirst?: boolean;
   readonly default: Default<readonly string[]>;

@@ -117,7 +117,7 @@ export function coerce(option: Option, raw: unknown): OptionValue {
       if (typeof raw === "string") return parseEnum(option, raw);
       throw new SyntaxError(`use one of ${option.values.map((value) => `"${value}"`).join(", ")}`);
     case "string list":
-      return coerceStrings(raw);
+      return option.isTables ? coerceTables(raw) : coerceStrings(raw);
     case "float list":
       return coerceFloats(raw);
   }
@@ -135,6 +135,17 @@ function coerceStrings(raw: unknown): string[] {
   if (typeof raw === "string") return raw.split(",").map((part) => part.trim()).filter((part) => part !== "");
   if (Array.isArray(raw) && raw.every((element) => typeof element === "string")) return raw;
   throw new SyntaxError('use an array of strings, such as ["a:4160", "b:4160"]');
+}
+
+function coerceTables(raw: unknown): string[] {
+  const elements = Array.isArray(raw) ? raw : [raw];
+  return elements.map((element) => {
+    if (typeof element === "string") return element;
+    if (typeof element !== "object" || element === null || element instanceof Date) {
+      throw new SyntaxError("use tables, or an array of strings that hold JSON");
+    }
+    return JSON.stringify(element, (_key, value) => typeof value === "bigint" ? Number(value) : value);
+  });
 }
 
 function coerceFloats(raw: unknown): number[] {

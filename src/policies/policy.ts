@@ -82,6 +82,11 @@ function smallerLimit(a: number, b: number): number {
   return Math.min(a, b);
 }
 
+/** Whether a channel policy says anything. */
+export function hasPolicy(policy: ChannelPolicy): boolean {
+  return (Object.keys(policy) as (keyof ChannelPolicy)[]).some((key) => policy[key] !== noChannelPolicy[key]);
+}
+
 /** What is in force where nothing was set. */
 export const noTopicPolicy: TopicPolicy = topicPolicyOf(new Map());
 export const noChannelPolicy: ChannelPolicy = channelPolicyOf(new Map(), noTopicPolicy);

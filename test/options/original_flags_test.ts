@@ -84,6 +84,8 @@ const OURS: Row[] = [
 const OURS_NSQD: Row[] = [
   ...OURS,
   ["log-format", "enum", "text"],
+  ["definitions", "string", ""],
+  ["policy", "string list", []],
   ["durability", "enum", "os"],
   ["mem-limit", "bytes", 201_326_592],
   ["queue-scan-interval", "duration", 25],

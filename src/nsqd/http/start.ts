@@ -15,6 +15,7 @@ import type { Logger } from "../../log/logger.ts";
 import type { ProcessMonitor } from "../../metrics/process_monitor.ts";
 import type { LiveOptions } from "../../options/live_options.ts";
 import type { nsqdOptions } from "../../options/tables/nsqd_options.ts";
+import { Jobs } from "../jobs/jobs.ts";
 import { createNsqdApp } from "./routes.ts";
 import { Readiness } from "./readiness.ts";
 import type { LookupPeerStatus } from "../lookup/lookup_loop.ts";
@@ -62,8 +63,10 @@ export async function startHttp(
   const options = live.values, startedAtMs = Date.now();
   const ports = { tcp: 0, http: 0, https: 0 };
   const readiness = new Readiness(), app = readiness.handle;
+  let jobs: Jobs | undefined;
   const begin = ({ broker, persistence, server, pool, monitor, lookupPeers }: HttpParts) => {
     ports.tcp = server.port;
+    jobs = new Jobs(() => broker.wallMs());
     readiness.serve(createNsqdApp({
       broker,
       persistence,
@@ -77,6 +80,7 @@ export async function startHttp(
       startedAtMs,
       health: () => (broker.committer.failure ?? persistence.failure)?.message ?? null,
       readiness,
+      jobs,
       freeMemory() {
         pool.trim();
         server.trimBuffers();
@@ -91,6 +95,7 @@ export async function startHttp(
   const renewTls = (renewed: TlsSettings) => https?.renew(renewed);
   const shutdown = async () => {
     endProfiles();
+    jobs?.stopAll();
     await Promise.all(servers.map((started) => started.shutdown()));
   };
   const stopping = () => readiness.stop();

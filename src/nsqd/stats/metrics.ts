@@ -7,6 +7,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { Broker } from "../../broker/broker.ts";
 import type { Channel } from "../../broker/channel.ts";
+import { DEATH_REASONS, type DeathReason } from "../../broker/channel/dead_letters.ts";
 import type { Persistence } from "../../durability/persistence.ts";
 import type { Topic } from "../../broker/topic.ts";
 import type { ProcessMonitor } from "../../metrics/process_monitor.ts";
@@ -185,6 +186,12 @@ const TOPIC_FAMILIES: readonly Family<Topic>[] = [
   },
 ];
 
+const DEATH_HELP: Record<DeathReason, string> = {
+  attempts: "Dead letters that were delivered too often",
+  expired: "Dead letters that were too old",
+  overflow: "Dead letters that were pushed out at a bound",
+};
+
 const CHANNEL_FAMILIES: readonly Family<Channel>[] = [
   {
     name: "channel_depth",
@@ -233,6 +240,24 @@ const CHANNEL_FAMILIES: readonly Family<Channel>[] = [
     type: "counter",
     help: "Messages not answered in time",
     read: (channel) => channel.timeoutCount,
+  },
+  ...DEATH_REASONS.map((reason): Family<Channel> => ({
+    name: `channel_dead_${reason}`,
+    type: "gauge",
+    help: DEATH_HELP[reason],
+    read: (channel) => channel.dead.countOf(reason),
+  })),
+  {
+    name: "channel_expired_total",
+    type: "counter",
+    help: "Messages that the policy took off for their age",
+    read: (channel) => channel.expiredCount,
+  },
+  {
+    name: "channel_overflow_total",
+    type: "counter",
+    help: "Messages that the policy took off at a bound",
+    read: (channel) => channel.overflowCount,
   },
   {
     name: "channel_clients",

@@ -107,6 +107,15 @@ function topicStats(
   };
 }
 
+function policyStats(channel: Channel): Partial<ChannelStats> {
+  return {
+    dead_count: channel.dead.size,
+    expired_count: channel.expiredCount,
+    overflow_count: channel.overflowCount,
+    is_near_bound: channel.isNearBound,
+  };
+}
+
 function channelStats(
   channel: Channel,
   clients: Clients | null,
@@ -123,6 +132,7 @@ function channelStats(
     in_flight_count: channel.inFlightCount,
     deferred_count: channel.deferredCount,
     message_count: channel.messageCount,
+    ...(channel.isPoliced || channel.dead.size > 0 ? policyStats(channel) : {}),
     ...(zoneLocal > 0 ? { zone_local_msg_count: zoneLocal } : {}),
     ...(regionLocal > 0 ? { region_local_msg_count: regionLocal } : {}),
     ...(others > 0 ? { global_msg_count: others } : {}),

@@ -88,8 +88,21 @@ export class StatsdLines {
 
   #channelLines(channel: Channel): string[] {
     const name = `topic.${channel.topic.name}.channel.${channel.name}`;
-    const { messageCount, requeueCount, timeoutCount } = channel;
-    const [messages, requeues, timeouts] = this.#added(channel, [messageCount, requeueCount, timeoutCount]);
+    const { messageCount, requeueCount, timeoutCount, expiredCount, overflowCount } = channel;
+    const [messages, requeues, timeouts, expired, overflow] = this.#added(channel, [
+      messageCount,
+      requeueCount,
+      timeoutCount,
+      expiredCount,
+      overflowCount,
+    ]);
+    const policyLines = channel.isPoliced || channel.dead.size > 0
+      ? [
+        this.#line(`${name}.dead_count`, channel.dead.size, "g"),
+        this.#line(`${name}.expired_count`, expired, "c"),
+        this.#line(`${name}.overflow_count`, overflow, "c"),
+      ]
+      : [];
     return [
       this.#line(`${name}.message_count`, messages, "c"),
       this.#line(`${name}.depth`, channel.depth, "g"),
@@ -99,6 +112,7 @@ export class StatsdLines {
       this.#line(`${name}.requeue_count`, requeues, "c"),
       this.#line(`${name}.timeout_count`, timeouts, "c"),
       this.#line(`${name}.clients`, channel.subscriptions.length, "g"),
+      ...policyLines,
       ...this.#latencyLines(name, this.#latencies.ofChannel(channel)),
     ];
   }

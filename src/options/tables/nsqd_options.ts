@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { authOptions, topologyOptions } from "./auth_options.ts";
+import { policyOptions } from "./policy_options.ts";
 import type { Machine, OptionTable, OptionValues } from "../option.ts";
 import { serverOptions } from "./server_options.ts";
 import { upgradeOptions } from "./upgrade_options.ts";
@@ -369,6 +370,7 @@ export const nsqdOptions = [
     help: "Highest deflate level a client may ask for",
   },
   ...upgradeOptions,
+  ...policyOptions,
   ...authOptions,
   ...topologyOptions,
 

@@ -55,7 +55,7 @@ export function commandPage(command: CommandDescription, release: Release): stri
     ".Sh SYNOPSIS",
     `.Nm nsq ${name}`,
     ".Op Fl -flags",
-    ...(words === "" ? [] : [`.Ar ${words}`]),
+    ...(words === "" ? [] : [`.Ar ${words}\\&`]),
     ".Sh DESCRIPTION",
     `${text(summary)}.`,
     ...(aliases.length === 0 ? [] : [`Also called ${aliases.map(text).join(", ")}.`]),
