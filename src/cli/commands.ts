@@ -58,19 +58,19 @@ export const commands: readonly Command[] = [
     name: "peek",
     aliases: [],
     summary: "Shows messages of a topic or channel without consuming them",
-    load: () => import("./peek.ts"),
+    load: () => import("./node/peek.ts"),
   },
   {
     name: "policy",
     aliases: [],
     summary: "Shows and sets what a topic or channel does: dead letters, expiry, bounds, order",
-    load: () => import("./policy.ts"),
+    load: () => import("./node/policy.ts"),
   },
   {
     name: "definitions",
     aliases: [],
     summary: "Topics, channels and policies of a node as a file",
-    load: () => import("./definitions.ts"),
+    load: () => import("./node/definitions.ts"),
   },
   {
     name: "doctor",
@@ -136,13 +136,13 @@ export const commands: readonly Command[] = [
     name: "completion",
     aliases: [],
     summary: "Prints the completion script for a shell: bash, zsh or fish",
-    load: () => import("./completion.ts"),
+    load: () => import("./texts/completion.ts"),
   },
   {
     name: "man",
     aliases: [],
     summary: "Prints the manual page of the program or of one command",
-    load: () => import("./man.ts"),
+    load: () => import("./texts/man.ts"),
   },
 ];
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { commands } from "../../src/cli/commands.ts";
 import { describeCommands } from "../../src/cli/commands.ts";
-import { takeWord } from "../../src/cli/word_command.ts";
+import { takeWord } from "../../src/cli/texts/word_command.ts";
 import { valueKind } from "../../src/packaging/command_description.ts";
 import { bashCompletion } from "../../src/packaging/completions/bash.ts";
 import { fishCompletion } from "../../src/packaging/completions/fish.ts";

@@ -1,7 +1,7 @@
 /** The subcommand `peek`: shows messages and changes nothing. Tested in test/cli/node_commands_test.ts. */
-import { peekOptions } from "../options/tables/node_options.ts";
-import { NodeApi } from "../tools/node/node_api.ts";
-import { buildInfo } from "../version.ts";
+import { peekOptions } from "../../options/tables/node_options.ts";
+import { NodeApi } from "../../tools/node/node_api.ts";
+import { buildInfo } from "../../version.ts";
 import { runNodeCommand, subjectOf, WordsError } from "./node_command.ts";
 
 export const options = peekOptions;

@@ -1,6 +1,6 @@
 /** What a command line of one word, and no flags but `--help` and `--version`, comes to. Tested in test/packaging/completions_test.ts. */
-import { closest } from "../options/closest.ts";
-import { buildInfo } from "../version.ts";
+import { closest } from "../../options/closest.ts";
+import { buildInfo } from "../../version.ts";
 
 /**
  * Takes the one word of `args`, which is one of `known`. Answers `--help`, `--version` and mistakes.

@@ -1,9 +1,9 @@
 /** The subcommand `completion`. Tested in test/packaging/completions_test.ts. */
-import { generalOptions } from "../options/tables/general_options.ts";
-import { bashCompletion } from "../packaging/completions/bash.ts";
-import { fishCompletion } from "../packaging/completions/fish.ts";
-import { zshCompletion } from "../packaging/completions/zsh.ts";
-import type { CommandDescription } from "../packaging/command_description.ts";
+import { generalOptions } from "../../options/tables/general_options.ts";
+import { bashCompletion } from "../../packaging/completions/bash.ts";
+import { fishCompletion } from "../../packaging/completions/fish.ts";
+import { zshCompletion } from "../../packaging/completions/zsh.ts";
+import type { CommandDescription } from "../../packaging/command_description.ts";
 import { takeWord } from "./word_command.ts";
 
 export const options = generalOptions;

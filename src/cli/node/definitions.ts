@@ -1,7 +1,7 @@
 /** The subcommand `definitions`: the topics, channels and policies of a node as a file. Tested in test/cli/node_commands_test.ts. */
-import { definitionsOptions } from "../options/tables/node_options.ts";
-import { NodeApi } from "../tools/node/node_api.ts";
-import { buildInfo } from "../version.ts";
+import { definitionsOptions } from "../../options/tables/node_options.ts";
+import { NodeApi } from "../../tools/node/node_api.ts";
+import { buildInfo } from "../../version.ts";
 import { runNodeCommand, WordsError } from "./node_command.ts";
 
 export const options = definitionsOptions;

@@ -1,8 +1,8 @@
 /** The subcommand `man`. Tested in test/packaging/manual_test.ts. */
-import { generalOptions } from "../options/tables/general_options.ts";
-import { commandPage, programPage } from "../packaging/manual/page.ts";
-import { releaseDate, version } from "../version.ts";
-import type { CommandDescription } from "../packaging/command_description.ts";
+import { generalOptions } from "../../options/tables/general_options.ts";
+import { commandPage, programPage } from "../../packaging/manual/page.ts";
+import { releaseDate, version } from "../../version.ts";
+import type { CommandDescription } from "../../packaging/command_description.ts";
 import { takeWord } from "./word_command.ts";
 
 export const options = generalOptions;

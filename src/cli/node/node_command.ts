@@ -1,7 +1,7 @@
 /** What the commands that ask one nsqd have in common: words first, then flags. Tested in test/cli/node_commands_test.ts. */
-import { type Program, resolveOptions } from "../options/merge.ts";
-import type { OptionTable, OptionValues } from "../options/option.ts";
-import { NodeError } from "../tools/node/node_api.ts";
+import { type Program, resolveOptions } from "../../options/merge.ts";
+import type { OptionTable, OptionValues } from "../../options/option.ts";
+import { NodeError } from "../../tools/node/node_api.ts";
 
 /** A command line that cannot be meant: exit code 2. */
 export class WordsError extends Error {}

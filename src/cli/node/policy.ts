@@ -1,8 +1,8 @@
 /** The subcommand `policy`: shows and sets what a queue does. Tested in test/cli/node_commands_test.ts. */
-import { policyCommandOptions } from "../options/tables/node_options.ts";
-import { parseSettings, PolicyError } from "../policies/settings.ts";
-import { NodeApi } from "../tools/node/node_api.ts";
-import { buildInfo } from "../version.ts";
+import { policyCommandOptions } from "../../options/tables/node_options.ts";
+import { parseSettings, PolicyError } from "../../policies/settings.ts";
+import { NodeApi } from "../../tools/node/node_api.ts";
+import { buildInfo } from "../../version.ts";
 import { runNodeCommand, subjectOf, WordsError } from "./node_command.ts";
 
 export const options = policyCommandOptions;
