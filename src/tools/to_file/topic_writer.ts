@@ -4,13 +4,11 @@
  * A message is finished only when its bytes are on the disk. Messages that come while the disk works wait in memory
  * and are synced together; there are never more than the consumer has in flight. While the disk refuses, nothing new
  * is taken and what is held is touched, until the disk takes it again.
- *
- * Tested in test/tools/to_file/to_file_test.ts.
  */
 import { setImmediate } from "node:timers";
 import type { Consumer, Message } from "../../client/mod.ts";
 import type { Logger } from "../../log/logger.ts";
-import { reasonOf } from "../tool.ts";
+import { reasonOf, ToolError } from "../tool.ts";
 import { RecordBatch } from "./record_batch.ts";
 import type { TopicFiles } from "./topic_files.ts";
 
@@ -172,10 +170,14 @@ export class TopicWriter {
     }
   }
 
-  /** Has the disk do something, again and again while it refuses, until it does or this is abandoned. */
+  /**
+   * Has the disk do something, again and again while it refuses, until it does or this is abandoned.
+   *
+   * @throws {ToolError} when it refuses and the consumer is closed already
+   */
   async #persist(action: string, work: () => Promise<void>): Promise<void> {
     let isTroubled = false;
-    let touchedAtMs = 0;
+    let touchedAtMs = -Infinity;
     while (!this.#isAbandoned) {
       try {
         await work();
@@ -191,6 +193,12 @@ export class TopicWriter {
           this.#consumer.maxInFlight = 0;
         }
         isTroubled = true;
+        if (this.#isDrained) {
+          // The consumer is closed: what is held is no longer ours, and will come again.
+          throw new ToolError(`cannot ${action}: ${reasonOf(cause)}; what was not synced was given back`, {
+            cause,
+          });
+        }
         if (performance.now() - touchedAtMs > TOUCH_MS) {
           touchedAtMs = performance.now();
           for (const message of [...this.#unsynced, ...this.#incomingMessages]) message.touch();
