@@ -28,6 +28,8 @@ import { DiskHealth } from "./disk_health.ts";
 import { GroupWriter } from "./group_writer.ts";
 import { ImportedQueues } from "./take_over/imported_queues.ts";
 import type { Metadata } from "./metadata.ts";
+import { PathRecovery, USE_PATH } from "./path_recovery.ts";
+import { PathWatch } from "./path_watch.ts";
 import { PositionWriter } from "./position_writer.ts";
 import { Residency } from "./backlog/residency.ts";
 import { restore } from "./restore/restore.ts";
@@ -50,6 +52,8 @@ export interface PersistenceOptions {
   syncTimeout: number;
 }
 
+/** How often the data path is compared with what is open. */
+const PATH_CHECK_MS = 1000;
 /** What spilling is called in the log. */
 const MOVE_OUT = "move backlog out of memory";
 
@@ -67,6 +71,8 @@ export class Persistence implements Store {
   readonly #sync: BackgroundSync;
   readonly #residency: Residency;
   readonly #compaction: Compaction;
+  readonly #watch: PathWatch;
+  readonly #paths: PathRecovery;
   readonly #bases: TrackedBases;
   readonly #steady: SteadyTime;
   readonly #upkeep: Upkeep;
@@ -112,6 +118,20 @@ export class Persistence implements Store {
     );
     const compaction = this.#compaction = new Compaction(log, residency, bases, pool, logger);
     this.#upkeep = new Upkeep({ log, positions, residency, compaction, sync, health }, options.syncTimeout);
+    const watch = this.#watch = new PathWatch(fileSystem, directory, log);
+    const writeNames = () => positions.onMetadataChange(true);
+    this.#paths = new PathRecovery({
+      log,
+      watch,
+      groups,
+      residency,
+      compaction,
+      bases,
+      pool,
+      health,
+      logger,
+      writeNames,
+    });
     this.imports = new ImportLog({ log, queues: this.#queues, positions, groups, sync, enforceBudget });
   }
 
@@ -138,6 +158,7 @@ export class Persistence implements Store {
     this.#positions.begin(broker);
     this.#start();
     this.#upkeep.start(broker);
+    this.#paths.start(broker, PATH_CHECK_MS);
   }
 
   /** On a full disk the node serves what there is, and takes nothing until there is room. */
@@ -180,6 +201,8 @@ export class Persistence implements Store {
   // ---- groups and positions -----------------------------------------------------------------
 
   write(topics: readonly Topic[]): boolean {
+    const lost = this.#health.failureOf(USE_PATH);
+    if (lost !== null) throw lost;
     this.#refuseBeyondMemory(topics);
     const hasWritten = this.#groups.write(topics);
     if (hasWritten) this.#sync.groupWritten();
@@ -188,7 +211,8 @@ export class Persistence implements Store {
 
   isWritable(): boolean {
     if (this.#durability === "memory") this.enforceBudget();
-    return !this.#health.isFailing(MOVE_OUT) && this.#groups.isWritable();
+    if (this.#health.isFailing(USE_PATH) || this.#health.isFailing(MOVE_OUT)) return false;
+    return this.#groups.isWritable();
   }
 
   /** At level `memory` what is published is nowhere else: when no more can leave memory, no more may come. */
@@ -292,8 +316,21 @@ export class Persistence implements Store {
   /** Puts everything on the disk and closes the files. @throws when the disk refuses */
   async stop(): Promise<void> {
     this.#upkeep.stop();
+    this.#paths.stop();
+    await this.#paths.check(this.#broker!);
+    const lost = this.#health.failureOf(USE_PATH);
     this.#residency.stop();
     await this.#compaction.stop();
+    try {
+      await this.#save();
+    } catch (cause) {
+      throw lost ?? cause;
+    }
+    // All of it went to files that nobody finds.
+    if (lost !== null) throw lost;
+  }
+
+  async #save(): Promise<void> {
     for (const topic of this.#broker!.topics.values()) {
       if (topic.ephemeral) continue;
       // At level `memory`, segments that were evicted lie between others that were never written.

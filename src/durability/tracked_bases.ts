@@ -114,6 +114,15 @@ export class TrackedBases {
     if (list.count > 0) into.add({ type: "tracked list", channel: number, list });
   }
 
+  /** Bases in `files` are lost: their channels are told in full until they have others. */
+  forget(files: ReadonlySet<LogFile>): void {
+    for (const [channel, { base }] of this.#entries) {
+      if (!base.some(({ file }) => files.has(file))) continue;
+      this.#entries.delete(channel);
+      forget(base);
+    }
+  }
+
   /** Has what lies in `file` written anew, so that it can go. */
   moveOut(file: LogFile): void {
     for (const entry of this.#entries.values()) {

@@ -378,6 +378,23 @@ export class CommitLog {
     segment.loggedCount = segment.count;
   }
 
+  /** The segment's records are in no file any more: they are written with the next group that has them. */
+  unplace(segment: Segment): void {
+    this.forget(segment);
+    segment.loggedCount = 0;
+  }
+
+  /** The files in which something is wanted. */
+  get wantedFiles(): LogFile[] {
+    return this.#files.all.filter((file) => file === this.#current || file.liveBytes > 0);
+  }
+
+  /** Forgets files that nobody finds any more. What is wanted of them is elsewhere. */
+  drop(files: ReadonlySet<LogFile>): void {
+    if (this.#kept.current !== null && files.has(this.#kept.current)) this.#kept.finishCurrent();
+    this.#files.drop(files);
+  }
+
   /** The segment is not wanted any more. */
   forget(segment: Segment): void {
     for (const extent of segment.extents) extent.file.liveBytes -= extent.byteLength;

@@ -81,6 +81,7 @@ export class LogFile implements SegmentSource {
   /** What a recycled file had when it was taken. */
   #recycledBytes: number;
   readonly #growBytes: number;
+  readonly #identity: string | null;
   /** Bytes of the blocks appended since the last flush, those that could not be written too. */
   attemptedBytes = 0;
 
@@ -108,6 +109,18 @@ export class LogFile implements SegmentSource {
     this.#allocated = this.#recycledBytes = writer === null ? size : writer.sizeSync();
     this.finished = writer === null;
     this.#staging = writer === null ? null : freeStaging.pop() ?? newBuffer(STAGING_BYTES);
+    this.#identity = (writer === null ? fileSystem.status(path) : writer.statusSync())?.identity ?? null;
+    // Open from the start: should the path be lost, this still reads it.
+    if (writer !== null) this.#reader = fileSystem.open(path, "read");
+  }
+
+  /** Why the path does not lead to this file any more, or not to all of it; null when it does. */
+  loss(): Error | null {
+    const status = this.#fileSystem.status(this.path);
+    if (status === null) return new Error(`${this.path} was removed`);
+    if (status.identity !== this.#identity) return new Error(`${this.path} is another file now`);
+    if (status.byteCount >= this.size) return null;
+    return new Error(`${this.path} was cut to ${status.byteCount} of ${this.size} bytes`);
   }
 
   // ---- writing ------------------------------------------------------------------------------
@@ -295,6 +308,14 @@ export class LogFile implements SegmentSource {
       }
       at += read;
     }
+  }
+
+  /** It is opened again for the next read. */
+  closeReader(): void {
+    void this.#reads.then(() => {
+      this.#reader?.close();
+      this.#reader = null;
+    });
   }
 
   /** Closes what is open; reads that run fail. */

@@ -15,6 +15,8 @@ import { LogFile, type LogFileKind } from "./log_file.ts";
 const GROW_BYTES = 16 << 20;
 const GROW_SHARE = 1 / 4;
 const SPARE_NAME = "spare.log";
+/** The newest files stay open for reading, so that they outlast their names; of the others those that are read. */
+const MAX_OPEN_FILES = 64;
 
 /** The name of log file `number` of a kind. */
 export function logFileName(kind: LogFileKind, number: number): string {
@@ -81,6 +83,17 @@ export class LogFiles {
   add(file: LogFile): void {
     this.#nextNumbers[file.kind] = Math.max(this.#nextNumbers[file.kind], file.number + 1);
     this.all.push(file);
+    this.all.at(-1 - MAX_OPEN_FILES)?.closeReader();
+  }
+
+  /** Forgets files that nobody finds any more. */
+  drop(files: ReadonlySet<LogFile>): void {
+    this.unsynced = this.unsynced.filter((file) => !files.has(file));
+    for (const file of files) {
+      const at = this.all.indexOf(file);
+      if (at >= 0) this.all.splice(at, 1);
+      file.close();
+    }
   }
 
   /** Removes a file that was made and could not be begun. */

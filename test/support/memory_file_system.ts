@@ -54,10 +54,6 @@ export class MemoryFileSystem implements FileSystem {
   readErrorAt: (path: string, from: number, to: number) => Error | null = () => null;
   /** What syncs of directories throw. */
   directorySyncError: Error | null = null;
-  /** Changes when the directory is another one of the same name. */
-  directoryIdentity = 1;
-  /** True while there is no such directory. */
-  isDirectoryGone = false;
   /** True when a power cut takes names that were not synced; else all names are durable at once. */
   losesNames = false;
   #syncedNames = new Map<string, MemoryFile>();
@@ -221,8 +217,7 @@ export class MemoryFileSystem implements FileSystem {
   status(path: string): FileStatus | null {
     const file = this.files.get(path);
     if (file !== undefined) return this.#statusOf(file);
-    if (this.isDirectoryGone || !this.exists(path)) return null;
-    return { identity: `directory ${this.directoryIdentity}`, linkCount: 1, byteCount: 0 };
+    return this.exists(path) ? { identity: `directory ${path}`, linkCount: 1, byteCount: 0 } : null;
   }
 
   #statusOf(file: MemoryFile): FileStatus {

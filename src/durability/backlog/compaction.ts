@@ -229,6 +229,14 @@ export class Compaction {
     }
   }
 
+  /** Writes the sparse segments that `isLost` picks to another file. @throws when the disk refuses */
+  async writeAnew(isLost: (segment: Segment) => boolean): Promise<void> {
+    await this.#running.catch(() => {/* the round reports it */});
+    for (const [segment, topic] of [...this.#sparse]) {
+      if (!segment.isUnclaimed && isLost(segment)) await this.#merge(topic, [segment]);
+    }
+  }
+
   /** Copies what is wanted of sparse `segments` to a new one. */
   async #merge(topic: Topic, segments: Segment[]): Promise<void> {
     await this.#withPinned(segments, async () => {
