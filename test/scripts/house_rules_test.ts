@@ -54,7 +54,7 @@ Deno.test("checkHouseRules() reports every import on a cycle of folders of one l
     source("src/options/a.ts", `import "../log/b.ts";`),
     source("src/log/b.ts", `import "../clock/c.ts";`),
     source("src/clock/c.ts", `import "../options/d.ts";`),
-    source("src/options/d.ts", `import "./a.ts";`),
+    source("src/options/d.ts"),
     source("src/broker/e.ts", `import "../client/f.ts";`),
   );
   assert.deepEqual(findings, [
