@@ -1,7 +1,7 @@
 /**
  * Definitions: topics, channels, their paused flags and set policies as one JSON document, for version control.
  *
- *     {"version": 1, "topics": [{"name": "orders", "paused": false, "policy": {"retain_time": "24h0m0s"},
+ *     {"version": 1, "topics": [{"name": "orders", "paused": false, "policy": {"ttl": "24h0m0s"},
  *       "channels": [{"name": "mail", "paused": false, "policy": {"max_attempts": 4}}]}]}
  *
  * A document creates and changes what it names and deletes nothing. The order of topics and channels is that of

@@ -4,7 +4,7 @@
  * Tested in test/policies/policy_book_test.ts.
  */
 import { fieldsOf, type PolicyOf } from "./policy_fields.ts";
-import { parseStart, type Settings, type Start } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 
 export interface TopicPolicy {
   /** 0 is no limit, here and below. */
@@ -12,9 +12,6 @@ export interface TopicPolicy {
   readonly maxDepth: number;
   readonly maxBytes: number;
   readonly overflow: "reject" | "drop-oldest" | "dead";
-  readonly retainMs: number;
-  readonly retainBytes: number;
-  readonly start: Start;
   /** Empty for messages without keys. */
   readonly keyPlace: string;
 }
@@ -47,9 +44,6 @@ export function topicPolicyOf(settings: Settings): TopicPolicy {
     maxDepth: number("max_depth"),
     maxBytes: number("max_bytes"),
     overflow: text("overflow") as TopicPolicy["overflow"],
-    retainMs: number("retain_time"),
-    retainBytes: number("retain_bytes"),
-    start: parseStart(text("start")),
     keyPlace: text("key"),
   };
 }

@@ -89,21 +89,8 @@ export class PolicyBook {
 
 /** @throws {PolicyError} when what is in force contradicts itself */
 function check(subject: PolicySubject, effective: Map<string, ShownValue>): void {
-  const value = (key: string) => effective.get(key)?.value;
-  const has = (key: string) => Number(value(key) ?? 0) > 0;
-  const name = subject.channel ?? subject.topic;
-  if (subject.channel === undefined) {
-    const bound = ["max_depth", "max_bytes"].find(has), retained = ["retain_time", "retain_bytes"].find(has);
-    if (bound !== undefined && retained !== undefined) {
-      throw new PolicyError(
-        `${bound} and ${retained} contradict each other: a bound drops what retention keeps`,
-      );
-    }
-    if (retained !== undefined && isEphemeral(name)) {
-      throw new PolicyError(`${retained} is not for the ephemeral topic ${name}, which keeps nothing`);
-    }
-    return;
-  }
+  if (subject.channel === undefined) return;
+  const value = (key: string) => effective.get(key)?.value, name = subject.channel;
   if (value("order") !== "none" && isEphemeral(name)) {
     throw new PolicyError(`order is not for the ephemeral channel ${name}, which drops messages`);
   }

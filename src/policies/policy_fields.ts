@@ -6,7 +6,7 @@
  */
 
 /** What a value is, and what it is inside: durations in ms, sizes in bytes, counts as they are; the others are text. */
-export type FieldKind = "count" | "duration" | "bytes" | "word" | "topic name" | "start" | "key place";
+export type FieldKind = "count" | "duration" | "bytes" | "word" | "topic name" | "key place";
 
 export interface PolicyField {
   readonly key: string;
@@ -58,28 +58,6 @@ export const topicFields = [
     default: "reject",
     help:
       "What happens at the bound: publishers are refused, or the oldest waiting message goes or becomes dead",
-  },
-  {
-    key: "retain_time",
-    kind: "duration",
-    default: 0,
-    min: 0,
-    max: 10 * YEAR_MS,
-    help: "How long messages that are finished everywhere are kept for replay",
-  },
-  {
-    key: "retain_bytes",
-    kind: "bytes",
-    default: 0,
-    min: 0,
-    max: MAX_BYTES,
-    help: "How many bytes of finished messages are kept for replay at most; wins over retain_time",
-  },
-  {
-    key: "start",
-    kind: "start",
-    default: "now",
-    help: "Where a channel that is created later begins: now, beginning, or a time back such as -1h",
   },
   {
     key: "key",

@@ -94,8 +94,6 @@ function parseText(field: PolicyField, value: string): string {
       throw new SyntaxError(`use ${field.words!.join(", ").replace(/, ([^,]*)$/, " or $1")}`);
     case "topic name":
       return parseTopicName(value);
-    case "start":
-      return formatStart(parseStart(value));
     default:
       return parseKeyPlace(value);
   }
@@ -106,21 +104,6 @@ function parseTopicName(value: string): string {
   if (!isValidName(value)) throw new SyntaxError("is no name for a topic");
   if (isEphemeral(value)) throw new SyntaxError("dead letters would be gone with an ephemeral topic");
   return value;
-}
-
-/** Where a channel begins: a number is that many ms back. */
-export type Start = "now" | "beginning" | number;
-
-/** @throws {SyntaxError} when it is none */
-export function parseStart(text: string): Start {
-  if (text === "now" || text === "beginning") return text;
-  const backMs = Math.abs(parseDuration(text));
-  return backMs === 0 ? "now" : backMs;
-}
-
-/** As `parseStart()` reads it. */
-export function formatStart(start: Start): string {
-  return typeof start === "number" ? `-${formatDuration(start)}` : start;
 }
 
 function parseKeyPlace(value: string): string {

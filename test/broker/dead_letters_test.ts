@@ -198,7 +198,7 @@ for (const how of ["stop", "kill"] as const) {
       p.channel,
       parseSettings("channel", { max_attempts: 1, ttl: "1h" }),
     );
-    p.running.broker.setTopicPolicy(p.topic, parseSettings("topic", { start: "beginning" }));
+    p.running.broker.setTopicPolicy(p.topic, parseSettings("topic", { max_depth: 5000 }));
     p.publish(10);
     const died = await p.kill(6);
     p.clock.advance(5000);
@@ -212,10 +212,10 @@ for (const how of ["stop", "kill"] as const) {
       assert.deepEqual([...channel.dead.from(-Infinity)], died.slice(2), `round ${round}`);
       const after = died.slice(2).map((seq) => ({ ...channel.dead.get(seq)!, segment: null, index: 0 }));
       assert.deepEqual(after, before);
-      assert.deepEqual([channel.policy.maxAttempts, channel.policy.ttlMs, p.topic.policy.start], [
+      assert.deepEqual([channel.policy.maxAttempts, channel.policy.ttlMs, p.topic.policy.maxDepth], [
         1,
         3_600_000,
-        "beginning",
+        5000,
       ]);
       assert.equal(channel.depth, 5);
       channel.invariants();

@@ -104,7 +104,7 @@ Deno.test("describeChanges() names what is created, paused, set and taken back",
         policy: { ttl: null, max_depth: 5 },
         channels: [{ name: "z", paused: false }],
       },
-      { name: "n", policy: { retain_time: "24h" } },
+      { name: "n", policy: { ttl: "24h" } },
     ],
   });
   assert.deepEqual(describeChanges(wanted, byName), [
@@ -113,6 +113,6 @@ Deno.test("describeChanges() names what is created, paused, set and taken back",
     "set a max_depth = 5",
     "unpause a/z",
     "create n",
-    'set n retain_time = "24h0m0s"',
+    'set n ttl = "24h0m0s"',
   ]);
 });

@@ -55,17 +55,9 @@ Deno.test("PolicyBook: a topic that refuses publishers at its bound leaves its c
 });
 
 Deno.test("PolicyBook.checked() refuses what contradicts itself", () => {
-  const book = new PolicyBook(), retained = read("topic", { retain_time: "1h" });
+  const book = new PolicyBook();
   const check = (subject: { topic: string; channel?: string }, json: object, settings = noSettings) => () =>
     book.checked(subject, settings, parseSettings(subject.channel === undefined ? "topic" : "channel", json));
-  assert.throws(
-    check({ topic: "t" }, { max_depth: 5 }, retained),
-    /max_depth and retain_time contradict each other/,
-  );
-  assert.throws(
-    check({ topic: "e#ephemeral" }, { retain_bytes: 5 }),
-    /retain_bytes is not for the ephemeral topic/,
-  );
   assert.throws(
     check({ topic: "t", channel: "e#ephemeral" }, { order: "key" }),
     /order is not for the ephemeral channel/,
@@ -74,11 +66,9 @@ Deno.test("PolicyBook.checked() refuses what contradicts itself", () => {
     check({ topic: "t", channel: "c" }, { dead_letter_topic: "t" }),
     /is the channel's own topic/,
   );
-  assert.throws(check({ topic: "t" }, { max_depth: 5 }, retained), PolicyError);
-  assert.throws(
-    () => book.define({ topic: "d" }, read("topic", { max_bytes: 5, retain_time: 1 })),
-    PolicyError,
-  );
+  assert.throws(check({ topic: "t", channel: "c" }, { dead_letter_topic: "t" }), PolicyError);
+  const own = read("channel", { dead_letter_topic: "d" });
+  assert.throws(() => book.define({ topic: "d", channel: "c" }, own), PolicyError);
 });
 
 Deno.test("parsePattern() refuses tables without topic, odd patterns and wrong keys", () => {

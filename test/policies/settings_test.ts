@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
 import { channelFields, fieldsOf, topicFields } from "../../src/policies/policy_fields.ts";
-import {
-  changed,
-  formatStart,
-  parseSettings,
-  parseStart,
-  PolicyError,
-  showSettings,
-} from "../../src/policies/settings.ts";
+import { changed, parseSettings, PolicyError, showSettings } from "../../src/policies/settings.ts";
 
 function refused(of: "topic" | "channel", json: unknown): string {
   try {
@@ -22,28 +15,25 @@ function refused(of: "topic" | "channel", json: unknown): string {
 Deno.test("parseSettings() reads durations and sizes as flags write them, or as numbers", () => {
   const settings = parseSettings("topic", {
     ttl: "1h30m",
-    retain_time: 500,
-    retain_bytes: "10GiB",
+    max_bytes: "10GiB",
     max_depth: 7,
   });
   assert.deepEqual([...settings], [
     ["ttl", 5_400_000],
-    ["retain_time", 500],
-    ["retain_bytes", 10 * 2 ** 30],
+    ["max_bytes", 10 * 2 ** 30],
     ["max_depth", 7],
   ]);
 });
 
-Deno.test("parseSettings() reads words, names, starts and places of keys", () => {
-  const settings = parseSettings("topic", { overflow: "dead", start: "1h", key: "json:order.customer" });
-  assert.deepEqual([...settings.values()], ["dead", "-1h0m0s", "json:order.customer"]);
+Deno.test("parseSettings() reads words, names and places of keys", () => {
+  const settings = parseSettings("topic", { overflow: "dead", key: "json:order.customer" });
+  assert.deepEqual([...settings.values()], ["dead", "json:order.customer"]);
   assert.deepEqual([...parseSettings("channel", { dead_letter_topic: "d.l", order: "key" }).values()], [
     "d.l",
     "key",
   ]);
-  assert.deepEqual([...parseSettings("topic", { key: "prefix:|", start: "now" }).values()], [
+  assert.deepEqual([...parseSettings("topic", { key: "prefix:|" }).values()], [
     "prefix:|",
-    "now",
   ]);
 });
 
@@ -67,7 +57,6 @@ Deno.test("parseSettings() refuses with the key and the limit", () => {
     ["topic", { key: "header" }, /use prefix:<byte> or json:<path>/],
     ["topic", { key: "prefix:ab" }, /wants one byte/],
     ["topic", { key: "json:a..b" }, /wants a path/],
-    ["topic", { start: "yesterday" }, /start = "yesterday"/],
   ];
   for (const [of, json, message] of cases) assert.match(refused(of, json), message, JSON.stringify(json));
 });
@@ -78,7 +67,6 @@ Deno.test("parseSettings() reads again what showSettings() shows, for every key"
     duration: 90_000,
     bytes: 4096,
     "topic name": "elsewhere",
-    start: "-1h0m0s",
     "key place": "prefix:,",
   };
   for (const  of of["topic", "channel"] as const) {
@@ -95,12 +83,6 @@ Deno.test("changed() takes keys back with null", () => {
     ["max_depth", 6],
     ["max_bytes", 7],
   ]);
-});
-
-Deno.test("parseStart() and formatStart() are inverse, and a time back has no sign of its own", () => {
-  for (const text of ["now", "beginning", "-1h30m0s"]) assert.equal(formatStart(parseStart(text)), text);
-  assert.equal(parseStart("15m"), parseStart("-15m"));
-  assert.equal(parseStart("0s"), "now");
 });
 
 Deno.test("the tables of policy keys have defaults that are allowed, and help", () => {

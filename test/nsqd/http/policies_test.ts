@@ -28,7 +28,7 @@ Deno.test("PUT of a policy refuses with the key and the limit, and nothing of th
     const cases: [string, unknown, number, RegExp][] = [
       [MAIL, { max_attempts: 4, ttl: "soon" }, 400, /INVALID_POLICY: ttl = \\"soon\\"/],
       [MAIL, { max_attempts: 99_999 }, 400, /must be from 0 to 65535/],
-      ["/topic/policy?topic=orders", { max_depth: 5, retain_time: "1h" }, 400, /contradict each other/],
+      [MAIL, { dead_letter_topic: "orders" }, 400, /is the channel's own topic/],
       ["/topic/policy?topic=none", { ttl: 1 }, 404, /TOPIC_NOT_FOUND/],
       ["/channel/policy?topic=orders&channel=none", { ttl: 1 }, 404, /CHANNEL_NOT_FOUND/],
     ];
@@ -93,9 +93,9 @@ Deno.test("definitions of a node can be put onto another, dry first", () =>
 Deno.test("PUT /definitions applies nothing when one policy of it cannot be", () =>
   withBroker(async (running) => {
     const answer = await call(running, "PUT", "/definitions", {
-      topics: [{ name: "a" }, { name: "b", policy: { max_depth: 5, retain_time: "1h" } }],
+      topics: [{ name: "a" }, { name: "b", channels: [{ name: "c", policy: { dead_letter_topic: "b" } }] }],
     });
     assert.equal(answer.status, 400);
-    assert.match(answer.text, /contradict/);
+    assert.match(answer.text, /own topic/);
     assert.equal(running.broker.topics.size, 0);
   }));
