@@ -26,15 +26,20 @@ export interface DeadLetter {
 }
 
 const FIRST_ROWS = 64;
+const NO_TIMES = new Float64Array(0);
+const NO_WORDS = new Uint32Array(0);
+const NO_ATTEMPTS = new Uint16Array(0);
+const NO_REASONS = new Uint8Array(0);
 
 export class DeadLetters {
   readonly #rows = new Map<number, number>();
   readonly #counts: Record<DeathReason, number> = { attempts: 0, expired: 0, overflow: 0 };
-  #diedMs = new Float64Array(FIRST_ROWS);
-  #indexes = new Uint32Array(FIRST_ROWS);
-  #attempts = new Uint16Array(FIRST_ROWS);
-  #reasons = new Uint8Array(FIRST_ROWS);
-  #consumers = new Uint32Array(FIRST_ROWS);
+  // Few channels have any, and there may be very many channels: nothing is made before the first.
+  #diedMs = NO_TIMES;
+  #indexes = NO_WORDS;
+  #attempts = NO_ATTEMPTS;
+  #reasons = NO_REASONS;
+  #consumers = NO_WORDS;
   readonly #segments: (Segment | null)[] = [];
   readonly #freeRows: number[] = [];
   /** Names of consumers, each once. */
@@ -142,7 +147,7 @@ export class DeadLetters {
   }
 
   #grow(): void {
-    const rows = this.#diedMs.length * 2;
+    const rows = Math.max(FIRST_ROWS, this.#diedMs.length * 2);
     this.#diedMs = grown(this.#diedMs, new Float64Array(rows));
     this.#indexes = grown(this.#indexes, new Uint32Array(rows));
     this.#attempts = grown(this.#attempts, new Uint16Array(rows));

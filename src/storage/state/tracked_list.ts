@@ -10,6 +10,9 @@
  */
 
 const FIRST_ENTRIES = 64;
+/** Of a list that nothing was added to: most channels have nothing tracked, and there may be very many. */
+const NO_NUMBERS = new Float64Array(0);
+const NO_ATTEMPTS = new Uint16Array(0);
 /** The longest entry: a varint of 19 bits, two of 53. */
 const MAX_ENTRY_BYTES = 3 + 8 + 8;
 const HAS_DUE = 1;
@@ -17,15 +20,15 @@ const DUE_BACK = 2;
 const SEQ_BACK = 4;
 
 export class TrackedList {
-  seqs = new Float64Array(FIRST_ENTRIES);
-  attempts = new Uint16Array(FIRST_ENTRIES);
+  seqs = NO_NUMBERS;
+  attempts = NO_ATTEMPTS;
   /** Unix ms; 0 for at once. */
-  dueMs = new Float64Array(FIRST_ENTRIES);
+  dueMs = NO_NUMBERS;
   count = 0;
 
   add(seq: number, attempts: number, dueMs: number): void {
     const at = this.count++;
-    if (at === this.seqs.length) this.#grow(at * 2);
+    if (at === this.seqs.length) this.#grow(Math.max(FIRST_ENTRIES, at * 2));
     this.seqs[at] = seq;
     this.attempts[at] = attempts;
     this.dueMs[at] = dueMs;
