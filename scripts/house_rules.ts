@@ -5,7 +5,6 @@
  * and folders lie to one another are in `structure_rules.ts`.
  */
 import { type Import, lineAt, relativeImports, type TextFile } from "./source_files.ts";
-import { checkStructure } from "./structure_rules.ts";
 
 export type { TextFile } from "./source_files.ts";
 
@@ -38,7 +37,6 @@ export function checkHouseRules(files: readonly TextFile[], denoVersion: string)
     ...files.flatMap(checkPlaces),
     ...files.flatMap((file) => checkReadme(file, denoVersion)),
     ...files.flatMap(checkLock),
-    ...checkStructure(files),
   ].sort();
 }
 

@@ -5,6 +5,8 @@
  * letters that left are used again.
  *
  * Cost: adding, removing and finding are O(1); listing sorts once after changes.
+ *
+ * Tested in test/broker/dead_letters_test.ts.
  */
 import type { Segment } from "../../storage/segment.ts";
 

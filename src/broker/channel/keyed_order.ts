@@ -9,7 +9,7 @@
  *
  * Cost: O(1) for each message; memory for those that are out and at most `maxLookahead` parked ones.
  *
- * Tested in test/broker/channel/keyed_order_test.ts.
+ * Tested in test/broker/channel/ordered_delivery_test.ts.
  */
 import type { KeyFinder } from "../../policies/message_key.ts";
 import { RECORD_OVERHEAD } from "../../protocol/message.ts";

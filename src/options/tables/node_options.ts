@@ -1,4 +1,8 @@
-/** The options of the commands that ask one nsqd over HTTP: policy, definitions, peek. */
+/**
+ * The options of the commands that ask one nsqd over HTTP: policy, definitions, peek.
+ *
+ * Tested in test/options/option_tables_test.ts.
+ */
 import { versionOption } from "./server_options.ts";
 import type { OptionTable } from "../option.ts";
 

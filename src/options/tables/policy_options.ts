@@ -1,4 +1,8 @@
-/** The options of nsqd that say what policies topics and channels have. Their meaning stands here and nowhere else. */
+/**
+ * The options of nsqd that say what policies topics and channels have. Their meaning stands here and nowhere else.
+ *
+ * Tested in test/options/option_tables_test.ts.
+ */
 import type { OptionTable } from "../option.ts";
 
 export const policyOptions = [
