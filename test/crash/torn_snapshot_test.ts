@@ -43,7 +43,8 @@ async function filled(clock: FakeClock): Promise<{ files: MemoryFileSystem; expe
     const topic = broker.topic(`of_${name}`, false), channel = topic.channel(name, false);
     for (let i = 0; i < MANY; i++) topic.publish(source, 0, 8, LONG_MS + (i * 7919) % 100_003);
     for (let i = 0; i < 100; i++) topic.publish(source, 0, 8);
-    broker.endTurn();
+    // So many are given to a channel in steps.
+    for (let i = 0; i < 100; i++) broker.endTurn();
     const consumer = FakeConsumer.to(channel, broker, LONG_MS);
     consumer.subscription.setRdy(50);
     broker.endTurn();
