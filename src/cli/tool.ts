@@ -9,10 +9,10 @@ import { formatPlain } from "../log/plain_format.ts";
 import { UsageError } from "../options/args.ts";
 import { examineOptions } from "../options/merge.ts";
 import type { OptionTable } from "../options/option.ts";
-import type { Tool } from "../tools/tool.ts";
+import type { RunningTool, Tool } from "../tools/tool.ts";
 import { ToolError } from "../tools/tool.ts";
 import { version } from "../version.ts";
-import { runUntilStopped } from "./signals.ts";
+import { runUntilStopped, type Service } from "./signals.ts";
 
 /** Resolves the options from `args`, runs the utility and resolves with the exit code of the process. */
 export async function runTool<T extends OptionTable>(
@@ -31,15 +31,10 @@ export async function runTool<T extends OptionTable>(
     for (const warning of found.warnings) logger.warn(`WARNING: ${warning}`);
     if (found.problems.length > 0) throw new ToolError(found.problems[0].text);
     tool.check(found.values);
-    const running = await tool.start(found.values, logger);
     // That a signal came needs no line: whoever sent it knows, and standard error may be a terminal.
     const quiet = new Logger("warn", "", stderrSink(), systemClock, formatPlain);
-    const done = running.done.catch((cause) => {
-      if (!(cause instanceof ToolError)) throw cause;
-      logger.fatal(cause.message);
-      return 1;
-    });
-    return await runUntilStopped({ stop: (force) => running.stop(force), done }, quiet, running.hangup);
+    const service = started(tool.start(found.values, logger), logger);
+    return await runUntilStopped(service, quiet, tool.hasHangup ? () => service.hangup() : undefined);
   } catch (cause) {
     if (cause instanceof UsageError) {
       console.error(`${cause.message} (see ${tool.command} --help)`);
@@ -49,4 +44,31 @@ export async function runTool<T extends OptionTable>(
     logger.fatal(cause.message);
     return 1;
   }
+}
+
+/**
+ * The utility as a service from its first moment on: a signal that comes while it starts ends it at once, in good order,
+ * as nothing was done yet.
+ */
+function started(starting: Promise<RunningTool>, logger: Logger): Service & { hangup(): void } {
+  let running: RunningTool | null = null;
+  const early = Promise.withResolvers<number>();
+  const run = async () => {
+    try {
+      running = await starting;
+      return await running.done;
+    } catch (cause) {
+      if (!(cause instanceof ToolError)) throw cause;
+      logger.fatal(cause.message);
+      return 1;
+    }
+  };
+  return {
+    async stop(force) {
+      if (running === null) early.resolve(0);
+      else await running.stop(force);
+    },
+    done: Promise.race([early.promise, run()]),
+    hangup: () => running?.hangup?.(),
+  };
 }

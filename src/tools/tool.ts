@@ -18,7 +18,7 @@ export interface RunningTool {
   stop(force?: boolean): Promise<void>;
   /** Resolves with the exit code once it has ended. @throws {ToolError} when it could not go on */
   done: Promise<number>;
-  /** What SIGHUP is for; without it the signal keeps its default and ends the process. */
+  /** For SIGHUP, of a tool that has a use for it. */
   hangup?: () => void;
 }
 
@@ -30,6 +30,8 @@ export interface Tool<T extends OptionTable> {
   readonly command: string;
   readonly summary: string;
   readonly table: T;
+  /** Whether SIGHUP is for `hangup()`; else the signal keeps its default and ends the process. */
+  readonly hasHangup?: boolean;
   /**
    * Refuses what cannot be meant, before anything is opened.
    *

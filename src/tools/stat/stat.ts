@@ -15,6 +15,7 @@ export const statTool = defineTool({
   command: "nsq stat",
   summary: "shows what happens in a channel, or in all of them",
   table: statOptions,
+  hasHangup: true,
   check: checkStatOptions,
   start: (options, logger) => Promise.resolve(new Stat(options, logger)),
 });

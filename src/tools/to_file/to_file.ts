@@ -23,6 +23,7 @@ export const toFileTool = defineTool({
   command: "nsq to-file",
   summary: "writes topics to files, and finishes a message once it is on the disk",
   table: toFileOptions,
+  hasHangup: true,
   check: checkToFileOptions,
   async start(options) {
     const matches = options.topicPattern === ""

@@ -83,6 +83,7 @@ export async function crashRun(kind: SinkKind, rounds: number, random: Random): 
   }
   await using last = new ToolProcess(sink.command, flags);
   sink.attach?.(last);
+  await broker.untilChannel(TOPIC, CHANNEL, "the last run", ({ client_count: count }) => count === 1);
   await untilDrained(broker, published);
   assert.equal((await last.stop()).code, 0, last.stderr);
   return count(published, await sink.arrived(), rounds);

@@ -130,6 +130,16 @@ Deno.test("nsq tail ends with 0 on SIGTERM and SIGINT, having finished what it s
   }
 });
 
+Deno.test("nsq tail ends with 0 on a signal that comes while it still waits for nsqd", async () => {
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using tail = new ToolProcess("tail", [
+    "--topic=t",
+    `--nsqd-tcp-address=127.0.0.1:${silent.addr.port}`,
+  ]);
+  await tail.until("the start", () => tail.stderr.includes("Adding consumer"));
+  assert.equal((await tail.stop()).code, 0);
+});
+
 Deno.test("nsq tail tells at the start that an nsqd cannot be reached, and exits with 1", async () => {
   const { code, stderr } = await runTool("tail", ["--topic=t", "--nsqd-tcp-address=127.0.0.1:1"]);
   assert.equal(code, 1);
