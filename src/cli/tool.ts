@@ -33,7 +33,7 @@ export async function runTool<T extends OptionTable>(
     tool.check(found.values);
     // That a signal came needs no line: whoever sent it knows, and standard error may be a terminal.
     const quiet = new Logger("warn", "", stderrSink(), systemClock, formatPlain);
-    const service = started(tool.start(found.values, logger), logger);
+    const service = serviceOf(() => tool.start(found.values, logger), logger);
     return await runUntilStopped(service, quiet, tool.hasHangup ? () => service.hangup() : undefined);
   } catch (cause) {
     if (cause instanceof UsageError) {
@@ -50,12 +50,14 @@ export async function runTool<T extends OptionTable>(
  * The utility as a service from its first moment on: a signal that comes while it starts ends it at once, in good order,
  * as nothing was done yet.
  */
-function started(starting: Promise<RunningTool>, logger: Logger): Service & { hangup(): void } {
+function serviceOf(start: () => Promise<RunningTool>, logger: Logger): Service & { hangup(): void } {
   let running: RunningTool | null = null;
   const early = Promise.withResolvers<number>();
   const run = async () => {
+    // Signals are listened to before it begins.
+    await Promise.resolve();
     try {
-      running = await starting;
+      running = await start();
       return await running.done;
     } catch (cause) {
       if (!(cause instanceof ToolError)) throw cause;
