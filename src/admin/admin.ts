@@ -47,6 +47,7 @@ import {
   usersFileOf,
 } from "./options_meaning.ts";
 import { mountPages } from "./pages/pages.tsx";
+import { MessageDesk } from "./messages/message_desk.ts";
 import { Tails } from "./tail/tails.ts";
 import { Poller } from "./poller/poller.ts";
 
@@ -133,6 +134,7 @@ export async function runAdmin(
   const basePath = normalizeBasePath(options.basePath);
   const streams = new AbortController();
   const tails = new Tails(() => poller.snapshot, clock, logger);
+  const desk = new MessageDesk(silent, () => poller.snapshot, () => clock.monotonicMs());
   const console = createConsole({
     stopping: streams.signal,
     settings: () => settingsOf(live.values, basePath, accessKind),
@@ -142,6 +144,7 @@ export async function runAdmin(
     actions,
     audit,
     tails,
+    desk,
     access,
     clock,
     sessionLifetimeMs: options.sessionLifetime,

@@ -4,7 +4,9 @@
  * Tested in test/admin/actions/actions_test.ts and test/admin/http/app_test.ts.
  */
 import type { Context } from "hono";
+import type { SeenMessage } from "../cluster/message_calls.ts";
 import type { WebInfo } from "../http/web_handler.ts";
+import type { MessageQuery, NodeJobs, NodeMessages } from "./messages/message_desk.ts";
 import type { Action, ActionPreview, ActionRecord, User } from "./model/action.ts";
 import type { Snapshot } from "./model/snapshot.ts";
 
@@ -146,6 +148,21 @@ export interface Console {
    * @throws {HttpError} 403 FORBIDDEN for who may not look into messages
    */
   tail(user: User, topic: string): TailView;
+  /**
+   * Messages of a channel on `node`; nothing is changed by looking.
+   *
+   * @throws {HttpError} 403 FORBIDDEN for who looks for words in bodies, and may not look into them
+   */
+  messages(user: User, node: string, query: MessageQuery): Promise<NodeMessages>;
+  /**
+   * One message, whole.
+   *
+   * @throws {HttpError} 403 FORBIDDEN for who may not look into messages, 404 when it is gone, 400 and what the node
+   * says
+   */
+  message(user: User, node: string, topic: string, channel: string, id: string): Promise<SeenMessage>;
+  /** Of the nodes that have any notion of jobs. */
+  jobs(): Promise<NodeJobs[]>;
   /** The newest first; `before` is the id of the last one that was shown. */
   audit(limit: number, before?: string): ActionRecord[];
   record(id: string): ActionRecord | undefined;

@@ -10,8 +10,9 @@ import { previewOf } from "./actions/preview.ts";
 import { type Requester, requesterOf } from "./actions/requester.ts";
 import type { Console, ConsoleContext, ConsoleSettings, LoginResult } from "./console.ts";
 import type { History } from "./history/history.ts";
-import type { Action, ActionRecord } from "./model/action.ts";
+import { type Action, type ActionRecord, isOnLetters } from "./model/action.ts";
 import { HttpError } from "../http/errors.ts";
+import type { MessageDesk } from "./messages/message_desk.ts";
 import type { Tails } from "./tail/tails.ts";
 import type { Poller } from "./poller/poller.ts";
 import { NobodyAnsweredError } from "../cluster/partial.ts";
@@ -26,6 +27,7 @@ export interface ConsoleParts {
   readonly actions: Actions;
   readonly audit: AuditLog;
   readonly tails: Tails;
+  readonly desk: MessageDesk;
   readonly access: Access;
   readonly clock: Clock;
   readonly stopping: AbortSignal;
@@ -69,6 +71,9 @@ export function createConsole(parts: ConsoleParts): Console {
       if (!user.canViewBodies) throw new HttpError(403, "FORBIDDEN");
       return parts.tails.look(topic);
     },
+    messages: (user, node, query) => parts.desk.list(user, node, query),
+    message: (user, node, topic, channel, id) => parts.desk.read(user, node, topic, channel, id),
+    jobs: () => parts.desk.jobs(),
     audit: (limit, before) => audit.list(limit, before),
     record: (id) => audit.find(id),
     login: (context, name, password) => login(parts, context, name, password),
@@ -85,15 +90,16 @@ export function createConsole(parts: ConsoleParts): Console {
 }
 
 /** Charts get a mark, and who looks sees the effect at once. */
-function finish({ history, poller }: ConsoleParts, action: Action, record: ActionRecord): ActionRecord {
+function finish({ history, poller, desk }: ConsoleParts, action: Action, record: ActionRecord): ActionRecord {
   markAction(history, action, record);
+  desk.forgetJobs();
   poller.pollNow();
   return record;
 }
 
 /** Leaves a mark in the charts of what was changed. */
 export function markAction(history: History, action: Action, record: ActionRecord): void {
-  if (action.kind === "publish" || action.kind === "tombstone") return;
+  if (action.kind === "publish" || action.kind === "tombstone" || isOnLetters(action)) return;
   const { topic, channel } = action;
   const who = record.user === "" ? "" : ` by ${record.user}`;
   history.mark(channel === null ? `t:${topic}` : `c:${topic}/${channel}`, {

@@ -113,6 +113,13 @@ function readChannel(json: unknown): ChannelStats {
     in_flight_count: count(from.in_flight_count),
     deferred_count: count(from.deferred_count),
     message_count: count(from.message_count),
+    ...("dead_count" in from
+      ? {
+        dead_count: count(from.dead_count),
+        expired_count: count(from.expired_count),
+        overflow_count: count(from.overflow_count),
+      }
+      : {}),
     zone_local_msg_count: count(from.zone_local_msg_count),
     region_local_msg_count: count(from.region_local_msg_count),
     global_msg_count: count(from.global_msg_count),

@@ -25,13 +25,18 @@ export class UpstreamError extends Error {
   readonly status: number | null;
   /** Whether no connection came about, so that the request certainly did nothing. */
   readonly isUnreached: boolean;
+  /** What it answered, as text; "" when there was no answer. */
+  readonly answer: string;
 
-  constructor(message: string, status: number | null, options?: ErrorOptions) {
+  constructor(message: string, status: number | null, options?: ErrorOptions & { answer?: string }) {
     super(message, options);
     this.status = status;
+    this.answer = options?.answer ?? "";
     this.isUnreached = options?.cause instanceof HttpRequestError && options.cause.kind === "connect";
   }
 }
+
+type Method = "GET" | "POST" | "DELETE";
 
 const ACCEPT = "application/vnd.nsq; version=1.0";
 const UTF8 = new TextDecoder();
@@ -86,7 +91,12 @@ export class Upstream {
 
   /** The same for an answer that is text. @throws {UpstreamError} */
   async getText(kind: UpstreamKind, address: string, path: string): Promise<string> {
-    return UTF8.decode(await this.#send(kind, "GET", address, path, null));
+    return UTF8.decode((await this.#send(kind, "GET", address, path, null)).body);
+  }
+
+  /** Sends a request without a body, and resolves with the whole answer, which is 200. @throws {UpstreamError} */
+  async ask(kind: UpstreamKind, method: Method, address: string, path: string): Promise<HttpReply> {
+    return await this.#send(kind, method, address, path, null);
   }
 
   /** Sends a POST, by default without a body, and resolves when it is answered 200. @throws {UpstreamError} */
@@ -96,11 +106,11 @@ export class Upstream {
 
   async #send(
     kind: UpstreamKind,
-    method: "GET" | "POST",
+    method: Method,
     address: string,
     path: string,
     body: Uint8Array | null,
-  ): Promise<Uint8Array> {
+  ): Promise<HttpReply> {
     const url = urlOf(address, path);
     let reply = await this.#exchange(kind, method, url, body);
     const securePort = reply.status === 403 && url.startsWith("http://") ? httpsPortOf(reply.body) : null;
@@ -110,15 +120,16 @@ export class Upstream {
       secure.port = String(securePort);
       reply = await this.#exchange(kind, method, secure.href, body);
     }
-    if (reply.status === 200) return reply.body;
+    if (reply.status === 200) return reply;
     const reason = REASONS[reply.status] ?? "";
-    const text = JSON.stringify(UTF8.decode(reply.body));
-    throw new UpstreamError(`got response ${`${reply.status} ${reason}`.trim()} ${text}`, reply.status);
+    const answer = UTF8.decode(reply.body);
+    const message = `got response ${`${reply.status} ${reason}`.trim()} ${JSON.stringify(answer)}`;
+    throw new UpstreamError(message, reply.status, { answer });
   }
 
   async #exchange(
     kind: UpstreamKind,
-    method: "GET" | "POST",
+    method: Method,
     url: string,
     body: Uint8Array | null,
   ): Promise<HttpReply> {
@@ -128,7 +139,7 @@ export class Upstream {
       return await this.#http.request(url, { method, headers: { accept: ACCEPT }, body: body ?? "" });
     } catch (cause) {
       if (!(cause instanceof HttpRequestError)) throw cause;
-      const verb = method === "GET" ? "Get" : "Post";
+      const verb = method[0] + method.slice(1).toLowerCase();
       throw new UpstreamError(`${verb} "${shown}": ${reasonOf(cause, url)}`, null, { cause });
     }
   }

@@ -39,6 +39,9 @@ export const noFigures: Figures = {
   requeuesPerMinute: 0,
   timeoutsPerMinute: 0,
   oldestAgeMs: null,
+  dead: null,
+  expiredCount: null,
+  overflowCount: null,
 };
 
 const noLatency = { count: 0, percentiles: [] };
@@ -165,7 +168,6 @@ export function sampleSnapshot(
       channelCount: topics.reduce((sum, { channels }) => sum + channels.size, 0),
       nodesUp: nodes.filter(({ isUp }) => isUp).length,
       nodesKnown: nodes.length,
-      dead: null,
       diskBytes: null,
     },
     attention: [],
@@ -266,6 +268,18 @@ export class SampleConsole implements Console {
 
   tail(): TailView {
     return { messages: [], seenCount: 0, problem: "" };
+  }
+
+  messages(_user: unknown, node: string) {
+    return Promise.resolve({ node, list: { messages: [], next: null, scanned: 0 }, problem: "" });
+  }
+
+  message(): Promise<never> {
+    throw new HttpError(404, "MESSAGE_NOT_FOUND");
+  }
+
+  jobs() {
+    return Promise.resolve([]);
   }
 
   audit(limit: number): ActionRecord[] {

@@ -12,6 +12,7 @@ import { type Action, type ActionRecord, roleFor, roles, type User } from "../mo
 import type { Snapshot } from "../model/snapshot.ts";
 import type { AuditLog } from "./audit_log.ts";
 import type { Notifier } from "./notifier.ts";
+import { actOnLetters } from "./letters.ts";
 import { publish } from "./publish.ts";
 import type { Requester } from "./requester.ts";
 import { type Undo, UNDO_MS, Undos } from "./undo.ts";
@@ -117,6 +118,10 @@ export class Actions {
         if (last === undefined) throw new NobodyAnsweredError("nsqd", []);
         return { outcomes, errors: last.error === "" ? [] : outcomes.map(({ error }) => error) };
       }
+      case "redrive":
+      case "delete letters":
+      case "stop job":
+        return await actOnLetters(upstream, this.#around.snapshot(), action);
       default:
         return await mutations.act(action.kind, action.topic, action.channel ?? "");
     }
@@ -179,6 +184,12 @@ export function checkNames(action: Action): void {
   if (channel !== null && (channel === "" || isNew && !isValidName(channel))) {
     throw new HttpError(400, "INVALID_CHANNEL");
   }
+  if (action.kind === "redrive" && action.toTopic !== null && !isValidName(action.toTopic)) {
+    throw new HttpError(400, "INVALID_TOPIC");
+  }
+  if ("letters" in action && action.letters.ticked?.length === 0) {
+    throw new HttpError(400, "NOTHING_SELECTED");
+  }
   if (action.kind !== "publish") return;
   if (action.bodies.length === 0 || action.bodies.some((body) => body.length === 0)) {
     throw new HttpError(400, "MSG_EMPTY");
@@ -192,6 +203,7 @@ function targetOf(action: Action): string {
     const { topic, bodies } = action;
     return bodies.length === 1 ? topic : `${topic} (${bodies.length} messages)`;
   }
+  if (action.kind === "stop job") return `${action.topic}/${action.channel} on ${action.node}`;
   return action.channel === null ? action.topic : `${action.topic}/${action.channel}`;
 }
 

@@ -5,7 +5,7 @@
 import { HttpRequestError } from "../../http/client/errors.ts";
 import type { HttpClient } from "../../http/client/http_client.ts";
 import type { Logger } from "../../log/logger.ts";
-import type { Action } from "../model/action.ts";
+import { type Action, isOnLetters } from "../model/action.ts";
 import type { Requester } from "./requester.ts";
 
 /** Waiting notifications beyond this are dropped, the new ones first. */
@@ -73,9 +73,9 @@ export class Notifier {
   }
 }
 
-/** The names that receivers know; publishing is no change. */
+/** The names that receivers know; publishing is no change, and of dead letters Go nsqadmin knows nothing. */
 function eventsOf(action: Action): { name: string; channel: string; node: string }[] {
-  if (action.kind === "publish") return [];
+  if (action.kind === "publish" || isOnLetters(action)) return [];
   if (action.kind === "tombstone") {
     return [{ name: "tombstone_topic_producer", channel: "", node: action.node }];
   }

@@ -2,15 +2,23 @@
  * Says what an action would do before it is done: to how many messages, on which nodes, whether it can be undone,
  * and which command does the same. Tested in test/admin/actions/preview_test.ts.
  */
-import { type Action, type ActionPreview, roleFor, type User } from "../model/action.ts";
+import {
+  type Action,
+  type ActionPreview,
+  isOnLetters,
+  type LetterAction,
+  roleFor,
+  type User,
+} from "../model/action.ts";
 import type { Snapshot, TopicOnNode } from "../model/snapshot.ts";
 import { counted } from "../poller/words.ts";
 import { isAllowed } from "./actions.ts";
+import { nodesOfLetters } from "./letters.ts";
 
 /** @param address where the console is reached, such as `http://host:4171/adm` */
 export function previewOf(action: Action, user: User, snapshot: Snapshot, address: string): ActionPreview {
   const perNode = subjectOf(action, snapshot);
-  const nodes = perNode.map(({ node }) => node);
+  const nodes = isOnLetters(action) ? nodesOfLetters(snapshot, action) : perNode.map(({ node }) => node);
   const messageCount = messagesOf(action, snapshot, perNode);
   return {
     text: textOf(action, messageCount, nodes),
@@ -41,6 +49,7 @@ function subjectOf(action: Action, { topics, nodes }: Snapshot): readonly TopicO
 function messagesOf(action: Action, { topics }: Snapshot, perNode: readonly TopicOnNode[]): number {
   if (action.kind === "publish") return action.bodies.length;
   if (action.kind === "create") return 0;
+  if (isOnLetters(action)) return lettersOf(action, perNode);
   const own = perNode.reduce(
     (total, { figures: { depth, inFlight, deferred } }) =>
       total + depth + (takesInFlight(action) ? inFlight + deferred : 0),
@@ -56,6 +65,13 @@ function messagesOf(action: Action, { topics }: Snapshot, perNode: readonly Topi
     }
   }
   return total;
+}
+
+/** As far as nodes tell: how many died of one reason they do not. */
+function lettersOf(action: LetterAction, perNode: readonly TopicOnNode[]): number {
+  if (action.kind === "stop job") return 0;
+  if (action.letters.ticked !== null) return action.letters.ticked.length;
+  return perNode.reduce((sum, { figures }) => sum + (figures.dead ?? 0), 0);
 }
 
 /** Figures of a topic count there what is in flight in its channels, which emptying it does not touch. */
@@ -84,9 +100,23 @@ function textOf(action: Action, messageCount: number, nodes: readonly string[]):
       return action.channel === null
         ? `Deletes ${subject} with all its channels: throws ${messages} away ${on}.`
         : `Deletes ${subject}: throws ${messages} away ${on}, and disconnects its consumers.`;
+    case "redrive": {
+      const where = action.toTopic === null ? "back into the channel" : `to ${action.toTopic}`;
+      return `Brings ${lettersText(action, messageCount)} of ${subject} ${where} ${on}.`;
+    }
+    case "delete letters":
+      return `Throws ${lettersText(action, messageCount)} of ${subject} away ${on}.`;
+    case "stop job":
+      return `Stops job ${action.job} of ${subject} ${on}; what it did stays done.`;
     case "tombstone":
       return `Hides ${action.node} from those who look for ${action.topic}, and deletes the topic there: throws ${messages} away.`;
   }
+}
+
+function lettersText({ letters }: Exclude<LetterAction, { kind: "stop job" }>, count: number): string {
+  return letters.ticked === null && letters.reason !== null
+    ? `all dead letters that died of ${letters.reason}`
+    : counted(count, "dead letter");
 }
 
 function whyNoUndo(action: Action, { nodes }: Snapshot, asked: readonly string[]): string {
@@ -98,6 +128,12 @@ function whyNoUndo(action: Action, { nodes }: Snapshot, asked: readonly string[]
       const reasons = nodes.filter(({ id }) => asked.includes(id)).map((node) => node.capabilities.undoEmpty);
       return reasons.find((reason) => reason !== "") ?? "";
     }
+    case "redrive":
+      return "What is brought back is with consumers at once; a job can be stopped on the way.";
+    case "delete letters":
+      return "What is deleted is gone; a job can be stopped on the way.";
+    case "stop job":
+      return "A job that was stopped does not go on; begin another one.";
     case "publish":
       return "What is published is with consumers at once.";
     default:
@@ -113,6 +149,7 @@ function curlOf(action: Action, address: string): string {
       json({ topic: action.topic })
     }`;
   }
+  if (isOnLetters(action)) return curlOfLetters(action);
   if (action.kind === "publish") {
     const defer = action.deferMs > 0 ? `&defer=${Math.round(action.deferMs)}` : "";
     const node = action.node ?? "<node>:4151";
@@ -132,6 +169,33 @@ function curlOf(action: Action, address: string): string {
   return action.kind === "delete"
     ? `curl -X DELETE ${url}`
     : `curl ${url} -d ${json({ action: action.kind })}`;
+}
+
+/** Asked of each node itself: the console has no such API. */
+function curlOfLetters(action: LetterAction): string {
+  if (action.kind === "stop job") {
+    return `curl -X DELETE ${quoted(`http://${action.node}/jobs/${encodeURIComponent(action.job)}`)}`;
+  }
+  const { topic, channel, letters } = action;
+  const common = { topic, channel };
+  const how = action.kind === "redrive"
+    ? {
+      ...(action.toTopic === null ? {} : { to_topic: action.toTopic }),
+      attempts: action.keepsAttempts ? "keep" : "reset",
+      ...(action.ratePerSecond > 0 ? { rate: String(action.ratePerSecond) } : {}),
+    }
+    : {};
+  const path = action.kind === "redrive" ? "channel/redrive" : "channel/dead/delete";
+  const line = (node: string, what: Record<string, string>) =>
+    `curl -X POST ${quoted(`http://${node}/${path}?${new URLSearchParams({ ...common, ...what, ...how })}`)}`;
+  if (letters.ticked === null) {
+    return line("<node>:4151", {
+      all: "true",
+      ...(letters.reason === null ? {} : { reason: letters.reason }),
+    });
+  }
+  return [...Map.groupBy(letters.ticked, ({ node }) => node)]
+    .map(([node, list]) => line(node, { ids: list.map(({ id }) => id).join(",") })).join("\n");
 }
 
 /** For a shell. */

@@ -4,6 +4,8 @@
  * Tested in test/admin/actions/actions_test.ts.
  */
 
+import type { DeathReason } from "../../cluster/message_calls.ts";
+
 /** Each includes those before it. */
 export const roles = ["viewer", "operator", "admin"] as const;
 
@@ -25,7 +27,46 @@ export type Action =
   | { readonly kind: "create"; readonly topic: string; readonly channel: string | null }
   | { readonly kind: ChangeKind; readonly topic: string; readonly channel: string | null }
   | { readonly kind: "tombstone"; readonly topic: string; readonly node: string }
-  | PublishAction;
+  | PublishAction
+  | LetterAction;
+
+/** On dead letters; the nodes do it as jobs. */
+export type LetterAction =
+  | {
+    readonly kind: "redrive";
+    readonly topic: string;
+    readonly channel: string;
+    readonly letters: LetterChoice;
+    /** Null for back into the channel. */
+    readonly toTopic: string | null;
+    /** Whether their attempts go on counting where they were. */
+    readonly keepsAttempts: boolean;
+    /** Messages a second on each node; 0 for as fast as it goes. */
+    readonly ratePerSecond: number;
+  }
+  | {
+    readonly kind: "delete letters";
+    readonly topic: string;
+    readonly channel: string;
+    readonly letters: LetterChoice;
+  }
+  | {
+    readonly kind: "stop job";
+    /** What the job works on. */
+    readonly topic: string;
+    readonly channel: string;
+    readonly node: string;
+    readonly job: string;
+  };
+
+/** Some dead letters of a channel, or all that died of `reason`; null for any. */
+export type LetterChoice =
+  | { readonly ticked: readonly { readonly node: string; readonly id: string }[] }
+  | { readonly ticked: null; readonly reason: DeathReason | null };
+
+export function isOnLetters(action: Action): action is LetterAction {
+  return action.kind === "redrive" || action.kind === "delete letters" || action.kind === "stop job";
+}
 
 export type ChangeKind = "pause" | "unpause" | "empty" | "delete";
 
@@ -47,6 +88,9 @@ export const roleFor: Readonly<Record<Action["kind"], Role>> = {
   unpause: "operator",
   empty: "operator",
   publish: "operator",
+  redrive: "operator",
+  "delete letters": "operator",
+  "stop job": "operator",
   delete: "admin",
   tombstone: "admin",
 };

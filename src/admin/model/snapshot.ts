@@ -121,6 +121,11 @@ export interface Figures {
   readonly timeoutsPerMinute: number;
   /** Age of the oldest waiting message; null when no node says. */
   readonly oldestAgeMs: number | null;
+  /** Dead letters; null when no node says, as the next two. */
+  readonly dead: number | null;
+  /** Since the start of each node: what policies took off for its age, and for the bounds. */
+  readonly expiredCount: number | null;
+  readonly overflowCount: number | null;
 }
 
 export interface Totals extends Figures {
@@ -128,8 +133,6 @@ export interface Totals extends Figures {
   readonly channelCount: number;
   readonly nodesUp: number;
   readonly nodesKnown: number;
-  /** Dead letters; null when no node has any notion of them. */
-  readonly dead: number | null;
   /** Null when no node says. */
   readonly diskBytes: number | null;
 }

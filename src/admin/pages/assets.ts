@@ -20,6 +20,7 @@ import liveScript from "../static/live.js" with { type: "text" };
 import paletteScript from "../static/palette.js" with { type: "text" };
 import tables from "../static/tables.css" with { type: "text" };
 import timesScript from "../static/times.js" with { type: "text" };
+import messagesStyle from "../static/messages.css" with { type: "text" };
 import tailStyle from "../static/tail.css" with { type: "text" };
 import tokens from "../static/tokens.css" with { type: "text" };
 
@@ -34,7 +35,7 @@ const SCRIPT = "text/javascript; charset=utf-8";
 export const assets: ReadonlyMap<string, Asset> = new Map([
   ["console.css", {
     type: "text/css; charset=utf-8",
-    text: [tokens, base, layout, tables, formsStyle, tailStyle, charts, uplotStyle].join("\n"),
+    text: [tokens, base, layout, tables, formsStyle, tailStyle, messagesStyle, charts, uplotStyle].join("\n"),
   }],
   ["uplot.js", { type: SCRIPT, text: uplot }],
   ["idiomorph.js", { type: SCRIPT, text: idiomorph }],

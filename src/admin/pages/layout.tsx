@@ -25,6 +25,7 @@ const places: readonly Place[] = [
   { label: "Overview", path: "/", icon: "gauge" },
   { label: "Topics", path: "/topics", icon: "topics" },
   { label: "Consumers", path: "/consumers", icon: "users" },
+  { label: "Dead letters", path: "/dead", icon: "dead" },
   { label: "Nodes", path: "/nodes", icon: "nodes" },
   { label: "Lookup", path: "/lookup", icon: "lookup" },
   { label: "Activity", path: "/activity", icon: "activity" },

@@ -26,6 +26,10 @@ import { nodePage } from "./screens/node.tsx";
 import { nodesPage } from "./screens/nodes.tsx";
 import { overviewPage } from "./screens/overview.tsx";
 import { exactMatch, matchHref, search, searchPage } from "./screens/search.tsx";
+import { deadPage } from "./screens/messages/dead.tsx";
+import { deadLettersPage } from "./screens/messages/dead_letters.tsx";
+import { messagePage } from "./screens/messages/message.tsx";
+import { messagesPage } from "./screens/messages/messages.tsx";
 import { tailPage } from "./screens/messages/tail.tsx";
 import { topicPage } from "./screens/topic.tsx";
 import { topicsPage } from "./screens/topics.tsx";
@@ -39,7 +43,7 @@ type Parameters = Readonly<Record<string, string>>;
 
 interface Route {
   path: string;
-  page(view: View, parameters: Parameters): Page;
+  page(view: View, parameters: Parameters): Page | Promise<Page>;
   /** Whose consumers it shows; of none unless given. */
   scope?(parameters: Parameters): Scope;
 }
@@ -54,6 +58,19 @@ const routes: readonly Route[] = [
     scope: ({ topic, channel }) => ({ clients: "channel", topic, channel }),
   },
   { path: "/tail/:topic", page: (view, { topic }) => tailPage(view, topic) },
+  {
+    path: "/messages/:topic/:channel",
+    page: (view, { topic, channel }) => messagesPage(view, topic, channel),
+  },
+  {
+    path: "/messages/:topic/:channel/:id",
+    page: (view, { topic, channel, id }) => messagePage(view, topic, channel, id),
+  },
+  { path: "/dead", page: deadPage },
+  {
+    path: "/dead/:topic/:channel",
+    page: (view, { topic, channel }) => deadLettersPage(view, topic, channel),
+  },
   { path: "/consumers", page: consumersPage, scope: () => ({ clients: "all" }) },
   { path: "/nodes", page: nodesPage },
   { path: "/nodes/:node", page: (view, { node }) => nodePage(view, node) },
@@ -74,7 +91,7 @@ export function mountPages(app: Hono<ConsoleEnv>, console: Console): void {
       if (context.req.header("accept")?.includes("text/event-stream")) {
         return streamOf(context, console, scope, render);
       }
-      return answer(context, console, render(await console.look(scope)));
+      return answer(context, console, await render(await console.look(scope)));
     });
   }
   const checks = new SharedChecks(console);
@@ -168,7 +185,7 @@ function streamOf(
   context: ConsoleContext,
   console: Console,
   scope: Scope | undefined,
-  render: (snapshot: Snapshot) => Page,
+  render: (snapshot: Snapshot) => Page | Promise<Page>,
 ): Response {
   const { preferences, query } = viewOf(context, console, console.snapshot());
   const stream = streamPage({
@@ -178,7 +195,7 @@ function streamOf(
     finish: (html) => finishPage(html, Date.now(), preferences.time),
     render: async () => {
       const snapshot = await console.look(scope);
-      return renderMain(viewOf(context, console, snapshot), render(snapshot));
+      return renderMain(viewOf(context, console, snapshot), await render(snapshot));
     },
   });
   return new Response(stream, {

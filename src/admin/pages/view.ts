@@ -56,6 +56,14 @@ export function tailPath(topic: string): string {
   return `/tail/${encodeURIComponent(topic)}`;
 }
 
+export function messagesPath(topic: string, channel: string): string {
+  return `/messages/${encodeURIComponent(topic)}/${encodeURIComponent(channel)}`;
+}
+
+export function deadPath(topic: string, channel: string): string {
+  return `/dead/${encodeURIComponent(topic)}/${encodeURIComponent(channel)}`;
+}
+
 export function nodePath(node: string): string {
   return `/nodes/${encodeURIComponent(node).replaceAll("%3A", ":")}`;
 }

@@ -94,6 +94,7 @@ function* ofTopics({ topics }: AttentionInput): Generator<Weighed> {
     for (const channel of topic.channels.values()) {
       const line = ofChannel(channel);
       if (line !== null) yield line;
+      if ((channel.figures.dead ?? 0) > 0) yield ofDeadLetters(channel, channel.figures.dead!);
     }
     const { name, figures, channels, isPaused } = topic;
     const path = `/topics/${encodeURIComponent(name)}`;
@@ -116,6 +117,19 @@ function* ofTopics({ topics }: AttentionInput): Generator<Weighed> {
       };
     }
   }
+}
+
+function ofDeadLetters({ topic, name }: ChannelView, dead: number): Weighed {
+  return {
+    severity: "warning",
+    key: `dead ${topic}/${name}`,
+    cause: `${topic}/${name} has ${counted(dead, "dead letter")}`,
+    action: {
+      label: "Dead letters",
+      path: `/dead/${encodeURIComponent(topic)}/${encodeURIComponent(name)}`,
+    },
+    weight: dead,
+  };
 }
 
 /** Nodes that fail have lines of their own. */

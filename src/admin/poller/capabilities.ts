@@ -1,6 +1,6 @@
 /**
  * What a node can do beyond the HTTP API that all nsqds share. A node says so itself: the list `capabilities` of its
- * `/info`. Whatever is not in it is not offered, and a sentence says why. Tested in test/admin/poller/capabilities_test.ts.
+ * `/info`, and that it has jobs. Whatever is not in it is not offered, and a sentence says why. Tested in test/admin/poller/capabilities_test.ts.
  */
 import { type Capabilities, type CapabilityName, capabilityNames } from "../model/snapshot.ts";
 
@@ -25,6 +25,12 @@ export function offeredBy(info: unknown): Set<string> {
       name.replace(/_(.)/g, (_: string, letter: string) => letter.toUpperCase())
     ),
   );
+}
+
+/** What a node offers that answers `/jobs`. */
+export function offeredByJobs(answer: unknown): readonly CapabilityName[] {
+  const isList = Array.isArray((answer as { jobs?: unknown } | null)?.jobs);
+  return isList ? ["messages", "deadLetters", "redrive"] : [];
 }
 
 /** @param who such as `nsqd 1.3.0 on node1` */

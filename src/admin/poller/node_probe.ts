@@ -9,7 +9,7 @@ import { nodeIdOf, type NodeStats, type Producer } from "../../cluster/node_answ
 import { type Upstream, UpstreamError } from "../../cluster/upstream.ts";
 import type { ClientStats } from "../../api/stats.ts";
 import type { ClientView, ProcessView } from "../model/snapshot.ts";
-import { offeredBy } from "./capabilities.ts";
+import { offeredBy, offeredByJobs } from "./capabilities.ts";
 import { processViewOf } from "./process_metrics.ts";
 import { channelKey, type ClientTrace, clientView, type NodeReading, readingOf } from "./reading.ts";
 
@@ -159,7 +159,13 @@ export class NodeProbe {
     if (nowMs - this.#infoAtMs >= INFO_MS) {
       this.#infoAtMs = nowMs;
       const offered = await this.#upstream.get("nsqd", this.id, "/info").then(offeredBy, orNothing);
-      this.offered = new Set([...offered ?? [], ...(this.process === null ? [] : ["process"])]);
+      // Jobs came with lists of messages and dead letters.
+      const jobs = await this.#upstream.get("nsqd", this.id, "/jobs").then(offeredByJobs, orNothing);
+      this.offered = new Set([
+        ...offered ?? [],
+        ...jobs ?? [],
+        ...(this.process === null ? [] : ["process"]),
+      ]);
       this.#processAtMs = -Infinity;
     }
     const isOther = this.process === null && this.#processAtMs !== -Infinity;

@@ -66,6 +66,8 @@ const NOTHING: Snapshot = {
     nodesUp: 0,
     nodesKnown: 0,
     dead: null,
+    expiredCount: null,
+    overflowCount: null,
     diskBytes: null,
   },
 };

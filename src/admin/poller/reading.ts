@@ -2,7 +2,7 @@
  * What one answer of a node says, with rates worked out against the answer before.
  *
  * Finished messages are not counted by nodes, but follow: what entered a channel and neither waits, nor is in
- * flight, nor is deferred. Tested in test/admin/poller/reading_test.ts.
+ * flight, nor is deferred, nor died. Tested in test/admin/poller/reading_test.ts.
  */
 import type { ChannelStats, ClientStats, LatencyStats, TopicStats } from "../../api/stats.ts";
 import type { NodeStats, Producer } from "../../cluster/node_answers.ts";
@@ -50,6 +50,9 @@ export const NO_FIGURES: Figures = {
   requeuesPerMinute: 0,
   timeoutsPerMinute: 0,
   oldestAgeMs: null,
+  dead: null,
+  expiredCount: null,
+  overflowCount: null,
 };
 
 const NO_LATENCY: LatencyView = { count: 0, percentiles: [] };
@@ -98,6 +101,7 @@ function topicReading(topic: TopicStats, before: TopicReading | undefined, secon
   const channels = new Map<string, ChannelReading>();
   let inFlight = 0, deferred = 0, requeueCount = 0, timeoutCount = 0, clientCount = 0;
   let outPerSecond = 0, requeuesPerMinute = 0, timeoutsPerMinute = 0;
+  let dead: number | null = null, expiredCount: number | null = null, overflowCount: number | null = null;
   for (const channel of topic.channels) {
     const reading = channelReading(channel, before?.channels.get(channel.channel_name), seconds);
     channels.set(channel.channel_name, reading);
@@ -110,6 +114,9 @@ function topicReading(topic: TopicStats, before: TopicReading | undefined, secon
     outPerSecond += figures.outPerSecond;
     requeuesPerMinute += figures.requeuesPerMinute;
     timeoutsPerMinute += figures.timeoutsPerMinute;
+    dead = plus(dead, figures.dead);
+    expiredCount = plus(expiredCount, figures.expiredCount);
+    overflowCount = plus(overflowCount, figures.overflowCount);
   }
   return {
     isPaused: topic.paused,
@@ -130,6 +137,9 @@ function topicReading(topic: TopicStats, before: TopicReading | undefined, secon
       requeuesPerMinute,
       timeoutsPerMinute,
       oldestAgeMs: null,
+      dead,
+      expiredCount,
+      overflowCount,
     },
   };
 }
@@ -140,8 +150,10 @@ function channelReading(
   seconds: number,
 ): ChannelReading {
   const was = before?.figures;
-  const finished = channel.message_count - channel.depth - channel.in_flight_count - channel.deferred_count;
-  const finishedBefore = was && was.messageCount - was.depth - was.inFlight - was.deferred;
+  const finished = channel.message_count - channel.depth - channel.in_flight_count -
+    channel.deferred_count - (channel.dead_count ?? 0);
+  const finishedBefore = was &&
+    was.messageCount - was.depth - was.inFlight - was.deferred - (was.dead ?? 0);
   return {
     isPaused: channel.paused,
     latency: latencyView(channel.e2e_processing_latency),
@@ -160,6 +172,9 @@ function channelReading(
       requeuesPerMinute: 60 * rate(channel.requeue_count, was?.requeueCount, seconds),
       timeoutsPerMinute: 60 * rate(channel.timeout_count, was?.timeoutCount, seconds),
       oldestAgeMs: null,
+      dead: channel.dead_count ?? null,
+      expiredCount: channel.expired_count ?? null,
+      overflowCount: channel.overflow_count ?? null,
     },
   };
 }
@@ -191,6 +206,11 @@ function nodeFigures(topics: ReadonlyMap<string, TopicReading>): Figures {
   return sumOfFigures(all);
 }
 
+/** The sum of what is known; null when nothing is. */
+function plus(a: number | null, b: number | null): number | null {
+  return a === null ? b : a + (b ?? 0);
+}
+
 /** Adds up; ages are the oldest of all. */
 export function sumOfFigures(list: readonly Figures[]): Figures {
   if (list.length === 1) return list[0];
@@ -209,6 +229,9 @@ export function sumOfFigures(list: readonly Figures[]): Figures {
     sum.outPerSecond += figures.outPerSecond;
     sum.requeuesPerMinute += figures.requeuesPerMinute;
     sum.timeoutsPerMinute += figures.timeoutsPerMinute;
+    sum.dead = plus(sum.dead, figures.dead);
+    sum.expiredCount = plus(sum.expiredCount, figures.expiredCount);
+    sum.overflowCount = plus(sum.overflowCount, figures.overflowCount);
     if (figures.oldestAgeMs !== null) sum.oldestAgeMs = Math.max(sum.oldestAgeMs ?? 0, figures.oldestAgeMs);
   }
   return sum;

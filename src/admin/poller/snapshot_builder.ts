@@ -217,7 +217,6 @@ function totalsOf(nodes: readonly NodeView[], topics: ReadonlyMap<string, TopicV
     channelCount,
     nodesUp: nodes.filter(({ isUp }) => isUp).length,
     nodesKnown: nodes.length,
-    dead: null,
     diskBytes: disks.length === 0 ? null : disks.reduce((total, bytes) => total + bytes, 0),
   };
 }

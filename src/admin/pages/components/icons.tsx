@@ -14,6 +14,8 @@ const paths = {
   check: '<path d="M20 6 9 17l-5-5"/>',
   cross: '<path d="M18 6 6 18M6 6l12 12"/>',
   counter: '<path d="M4 9h16M4 15h16M10 3 8 21M16 3l-2 18"/>',
+  dead:
+    '<path d="M22 13V6a2 2 0 0 0-2-2H4a2 2 0 0 0-2 2v12c0 1.1.9 2 2 2h9M22 7l-8.97 5.7a1.94 1.94 0 0 1-2.06 0L2 7M17 17l4 4M21 17l-4 4"/>',
   down: '<path d="m6 9 6 6 6-6"/>',
   download: '<path d="M12 15V3M21 15v4a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2v-4M7 10l5 5 5-5"/>',
   gauge: '<path d="m12 14 4-4M3.34 19a10 10 0 1 1 17.32 0"/>',

@@ -17,6 +17,9 @@ const participles: Readonly<Record<string, string>> = {
   delete: "Deleted",
   tombstone: "Tombstoned",
   publish: "Published to",
+  redrive: "Began the redrive of",
+  "delete letters": "Began to delete dead letters of",
+  "stop job": "Stopped the job of",
 };
 
 /** `Paused orders/billing`; for what did not work `Tried: pause orders/billing`. */

@@ -18,6 +18,9 @@ const titles: Readonly<Record<Action["kind"], string>> = {
   delete: "Delete",
   tombstone: "Tombstone",
   publish: "Publish",
+  redrive: "Redrive dead letters of",
+  "delete letters": "Delete dead letters of",
+  "stop job": "Stop the job of",
 };
 
 /** @param problem what was wrong with the form as it was sent; "" when it was not sent yet */

@@ -5,13 +5,11 @@
  * Tested in test/ui/actions_test.ts.
  */
 import type { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { setCookie } from "hono/cookie";
 import { HttpError } from "../../../http/errors.ts";
 import { isValidName } from "../../../protocol/names.ts";
 import type { Console, ConsoleContext, ConsoleEnv } from "../../console.ts";
 import type { Action, ActionRecord } from "../../model/action.ts";
-import type { Snapshot } from "../../model/snapshot.ts";
 import { BareDocument } from "../layout.tsx";
 import { formatPreferences, PREFERENCES_COOKIE, readPreferences } from "../preferences.ts";
 import { problemPage } from "./problem.tsx";
@@ -20,12 +18,9 @@ import { href, topicPath, type View } from "../view.ts";
 import { actPage, createPage } from "./act.tsx";
 import { LoginForm } from "./login.tsx";
 import { emptyForm, publishPage } from "./publish.tsx";
+import { mountLetterForms } from "./letter_forms.tsx";
+import { limited, type Rendering } from "./rendering.ts";
 import { readPublishForm } from "./publish_form.ts";
-
-interface Rendering {
-  viewOf(context: ConsoleContext, console: Console, snapshot: Snapshot): View;
-  answer(context: ConsoleContext, console: Console, page: Page): Response;
-}
 
 const MAX_FORM_BYTES = 64 << 10;
 /** Above what nsqd takes in one request unless told otherwise, so that its own answer is shown. */
@@ -137,6 +132,8 @@ export function mountForms(app: Hono<ConsoleEnv>, console: Console, { viewOf, an
     return context.redirect(href(view, safePath(fields("back"), "/")), 303);
   });
 
+  mountLetterForms(app, console, { viewOf, answer, attempt });
+
   app.get("/login", (context) => {
     const view = viewOf(context, console, console.snapshot());
     return login(context, view, { next: view.query.get("next") ?? "", name: "", problem: "" });
@@ -159,16 +156,6 @@ export function mountForms(app: Hono<ConsoleEnv>, console: Console, { viewOf, an
     const view = viewOf(context, console, console.snapshot());
     console.logout(context);
     return context.redirect(href(view, "/login"), 303);
-  });
-}
-
-/** Refuses a body of more than `maxBytes`. */
-function limited(maxBytes: number) {
-  return bodyLimit({
-    maxSize: maxBytes,
-    onError: () => {
-      throw new HttpError(413, `A form may have ${maxBytes} bytes`);
-    },
   });
 }
 

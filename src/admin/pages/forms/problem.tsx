@@ -11,6 +11,7 @@ import { href, type View } from "../view.ts";
 const sentences: Readonly<Record<string, string>> = {
   FORBIDDEN: "Your role does not allow this.",
   NOTHING_TO_UNDO: "There is nothing to undo any more: it was undone already, or ten minutes have passed.",
+  NOTHING_SELECTED: "Nothing is ticked.",
   INVALID_ACTION: "The form names no action.",
   INVALID_TOPIC: "This cannot name a topic.",
   INVALID_CHANNEL: "This cannot name a channel.",

@@ -9,12 +9,14 @@ import { href, type View } from "../view.ts";
 import { DataTable, exportable, type Table } from "../components/data_table.tsx";
 import { recordTitle, UndoButton } from "../components/record_banner.tsx";
 import { Badge, Moment, SeverityMark } from "../components/values.tsx";
+import { jobTable } from "./messages/job_table.tsx";
 import { missingPage } from "./missing.tsx";
 
 const MAX_RECORDS = 500;
 const PAGE_RECORDS = 50;
 
-export function activityPage(view: View): Page {
+export async function activityPage(view: View): Promise<Page> {
+  const jobs = jobTable(view, await view.console.jobs());
   const before = view.query.get("before") ?? undefined;
   const records = view.console.audit(MAX_RECORDS, before);
   const table: Table<ActionRecord> = {
@@ -69,13 +71,14 @@ export function activityPage(view: View): Page {
   };
   return {
     title: "Activity",
-    tables: { activity: exportable(table) },
+    tables: { activity: exportable(table), jobs: exportable(jobs) },
     main: (
       <>
         <header class="page-head">
           <h1>Activity</h1>
           <p>Who did what from this console, and what came of it.</p>
         </header>
+        {jobs.rows.length > 0 && <DataTable table={jobs} view={view} />}
         <DataTable table={table} view={view} />
         {records.length === MAX_RECORDS && (
           <p class="more">

@@ -5,7 +5,7 @@
  */
 import type { ChannelView } from "../../model/snapshot.ts";
 import type { Page } from "../page.ts";
-import { topicPath, type View } from "../view.ts";
+import { deadPath, href, messagesPath, topicPath, type View } from "../view.ts";
 import { TargetActions } from "../components/action_buttons.tsx";
 import { Charts } from "../components/chart.tsx";
 import { DataTable, exportable } from "../components/data_table.tsx";
@@ -34,6 +34,15 @@ export function channelPage(view: View, topicName: string, name: string): Page {
           {channel.isPaused && <Badge text="paused" kind="warning" />}
           {channel.isEphemeral && <Badge text="ephemeral" />}
           <TargetActions view={view} target={target} isPaused={channel.isPaused} />
+          <p>
+            <a href={href(view, messagesPath(topicName, name))}>Messages</a>
+            {(channel.figures.dead ?? 0) > 0 && (
+              <>
+                {" · "}
+                <a href={href(view, deadPath(topicName, name))}>Dead letters</a>
+              </>
+            )}
+          </p>
         </header>
         <p class={`diagnosis ${channel.diagnosis.severity}`} id="diagnosis">
           <SeverityMark severity={channel.diagnosis.severity} />
@@ -50,13 +59,16 @@ export function channelPage(view: View, topicName: string, name: string): Page {
 }
 
 function totalsOf({ figures }: ChannelView): Total[] {
-  const { oldestAgeMs } = figures;
+  const { oldestAgeMs, dead, expiredCount, overflowCount } = figures;
   return [
     { label: "Waiting", content: <Count value={figures.depth} /> },
     { label: "On disk", content: <Count value={figures.backendDepth} /> },
     ...(oldestAgeMs === null ? [] : [{ label: "Oldest", content: <Span ms={oldestAgeMs} /> }]),
     { label: "In flight", content: <Count value={figures.inFlight} /> },
     { label: "Deferred", content: <Count value={figures.deferred} /> },
+    ...(dead === null ? [] : [{ label: "Dead", content: <Count value={dead} />, isBad: dead > 0 }]),
+    ...(expiredCount ? [{ label: "Expired", content: <Count value={expiredCount} /> }] : []),
+    ...(overflowCount ? [{ label: "Over a bound", content: <Count value={overflowCount} /> }] : []),
     { label: "In/s", content: <Rate value={figures.inPerSecond} /> },
     { label: "Out/s", content: <Rate value={figures.outPerSecond} /> },
     { label: "Requeued/min", content: <Rate value={figures.requeuesPerMinute} /> },

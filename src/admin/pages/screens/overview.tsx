@@ -68,7 +68,7 @@ function totalsOf({ totals }: Snapshot): Total[] {
       to: topicsBy("-oldest_ms"),
       metric: "oldestAgeMs" as const,
     }]),
-    ...(dead === null ? [] : [{ label: "Dead", content: <Count value={dead} />, to: { path: "/topics" } }]),
+    ...(dead === null ? [] : [{ label: "Dead", content: <Count value={dead} />, to: { path: "/dead" } }]),
     { label: "Consumers", content: <Count value={totals.clientCount} />, to: { path: "/consumers" } },
     {
       label: "Nodes up",
