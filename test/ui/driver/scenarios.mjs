@@ -258,6 +258,7 @@ export async function exportTable({ withPage, base, topic }) {
 }
 
 export * from "./action_scenarios.mjs";
+export * from "./letter_scenarios.mjs";
 export * from "./login_scenarios.mjs";
 
 /** A console that is away shows, and the page goes on when it is back. */

@@ -16,7 +16,7 @@ const MAX_RECORDS = 500;
 const PAGE_RECORDS = 50;
 
 export async function activityPage(view: View): Promise<Page> {
-  const jobs = jobTable(view, await view.console.jobs());
+  const onNodes = await view.console.jobs(), jobs = jobTable(view, onNodes);
   const before = view.query.get("before") ?? undefined;
   const records = view.console.audit(MAX_RECORDS, before);
   const table: Table<ActionRecord> = {
@@ -78,6 +78,9 @@ export async function activityPage(view: View): Promise<Page> {
           <h1>Activity</h1>
           <p>Who did what from this console, and what came of it.</p>
         </header>
+        {onNodes.filter(({ problem }) => problem !== "").map(({ node, problem }) => (
+          <p class="problem" role="status">{`${node} does not tell its jobs: ${problem}`}</p>
+        ))}
         {jobs.rows.length > 0 && <DataTable table={jobs} view={view} />}
         <DataTable table={table} view={view} />
         {records.length === MAX_RECORDS && (

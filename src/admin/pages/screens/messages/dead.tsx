@@ -7,7 +7,7 @@ import type { ChannelView } from "../../../model/snapshot.ts";
 import { DataTable, exportable, type Table } from "../../components/data_table.tsx";
 import { Count } from "../../components/values.tsx";
 import type { Page } from "../../page.ts";
-import { channelPath, deadPath, href, type View } from "../../view.ts";
+import { deadPath, href, type View } from "../../view.ts";
 
 export function deadPage(view: View): Page {
   const channels = [...view.snapshot.topics.values()].flatMap((topic) => [...topic.channels.values()]);
@@ -53,15 +53,6 @@ export function deadPage(view: View): Page {
         label: "On",
         value: ({ perNode }) =>
           perNode.filter(({ figures }) => (figures.dead ?? 0) > 0).map(({ node }) => node).join(", "),
-      },
-      {
-        name: "more",
-        label: "Channel",
-        isAction: true,
-        value: () => null,
-        cell: ({ topic, name }) => (
-          <a href={href(view, channelPath(topic, name))} aria-label={`Channel ${topic}/${name}`}>Figures</a>
-        ),
       },
     ],
     empty: <p>No channel has dead letters.</p>,
