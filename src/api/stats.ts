@@ -37,6 +37,8 @@ export interface ChannelStats {
   message_count: number;
   /** The next ones are left out while the channel has no policy and no dead letters. */
   dead_count?: number;
+  /** Of those, how many died of which reason: `attempts`, `expired`, `overflow`. */
+  dead_reasons?: Readonly<Record<string, number>>;
   /** Messages that the policy took off for their age, and for the bounds. */
   expired_count?: number;
   overflow_count?: number;

@@ -116,6 +116,7 @@ function readChannel(json: unknown): ChannelStats {
     ...("dead_count" in from
       ? {
         dead_count: count(from.dead_count),
+        ...("dead_reasons" in from ? { dead_reasons: readCounts(from.dead_reasons) } : {}),
         expired_count: count(from.expired_count),
         overflow_count: count(from.overflow_count),
       }
@@ -168,6 +169,10 @@ function readClient(json: unknown): ClientStats {
     tls_negotiated_protocol: text(from.tls_negotiated_protocol),
     tls_negotiated_protocol_is_mutual: from.tls_negotiated_protocol_is_mutual === true,
   };
+}
+
+function readCounts(json: unknown): Record<string, number> {
+  return Object.fromEntries(Object.entries(objectOf(json)).map(([name, value]) => [name, count(value)]));
 }
 
 function readLatency(json: unknown): LatencyStats {

@@ -40,6 +40,7 @@ export const noFigures: Figures = {
   timeoutsPerMinute: 0,
   oldestAgeMs: null,
   dead: null,
+  deadOf: null,
   expiredCount: null,
   overflowCount: null,
 };

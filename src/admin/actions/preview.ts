@@ -51,8 +51,8 @@ function messagesOf(action: Action, { topics }: Snapshot, perNode: readonly Topi
   if (action.kind === "create") return 0;
   if (isOnLetters(action)) return lettersOf(action, perNode);
   const own = perNode.reduce(
-    (total, { figures: { depth, inFlight, deferred } }) =>
-      total + depth + (takesInFlight(action) ? inFlight + deferred : 0),
+    (total, { figures: { depth, inFlight, deferred, dead } }) =>
+      total + depth + (takesInFlight(action) ? inFlight + deferred + (dead ?? 0) : 0),
     0,
   );
   const takesChannels = action.kind === "tombstone" || action.kind === "delete" && action.channel === null;
@@ -60,18 +60,22 @@ function messagesOf(action: Action, { topics }: Snapshot, perNode: readonly Topi
   const on = new Set(perNode.map(({ node }) => node));
   let total = perNode.reduce((sum, { figures }) => sum + figures.depth, 0);
   for (const channel of topics.get(action.topic)?.channels.values() ?? []) {
-    for (const { node, figures: { depth, inFlight, deferred } } of channel.perNode) {
-      if (on.has(node)) total += depth + inFlight + deferred;
+    for (const { node, figures: { depth, inFlight, deferred, dead } } of channel.perNode) {
+      if (on.has(node)) total += depth + inFlight + deferred + (dead ?? 0);
     }
   }
   return total;
 }
 
-/** As far as nodes tell: how many died of one reason they do not. */
+/** As far as nodes tell. */
 function lettersOf(action: LetterAction, perNode: readonly TopicOnNode[]): number {
   if (action.kind === "stop job") return 0;
   if (action.letters.ticked !== null) return action.letters.ticked.length;
-  return perNode.reduce((sum, { figures }) => sum + (figures.dead ?? 0), 0);
+  const { reason } = action.letters;
+  return perNode.reduce(
+    (sum, { figures: { dead, deadOf } }) => sum + ((reason === null ? dead : deadOf?.[reason]) ?? 0),
+    0,
+  );
 }
 
 /** Figures of a topic count there what is in flight in its channels, which emptying it does not touch. */
@@ -115,7 +119,7 @@ function textOf(action: Action, messageCount: number, nodes: readonly string[]):
 
 function lettersText({ letters }: Exclude<LetterAction, { kind: "stop job" }>, count: number): string {
   return letters.ticked === null && letters.reason !== null
-    ? `all dead letters that died of ${letters.reason}`
+    ? `all dead letters that died of ${letters.reason} (${count})`
     : counted(count, "dead letter");
 }
 

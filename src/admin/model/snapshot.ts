@@ -121,8 +121,10 @@ export interface Figures {
   readonly timeoutsPerMinute: number;
   /** Age of the oldest waiting message; null when no node says. */
   readonly oldestAgeMs: number | null;
-  /** Dead letters; null when no node says, as the next two. */
+  /** Dead letters; null when no node says, as the next three. */
   readonly dead: number | null;
+  /** Of those, how many died of which reason. */
+  readonly deadOf: Readonly<Record<string, number>> | null;
   /** Since the start of each node: what policies took off for its age, and for the bounds. */
   readonly expiredCount: number | null;
   readonly overflowCount: number | null;

@@ -66,6 +66,7 @@ const NOTHING: Snapshot = {
     nodesUp: 0,
     nodesKnown: 0,
     dead: null,
+    deadOf: null,
     expiredCount: null,
     overflowCount: null,
     diskBytes: null,

@@ -51,6 +51,7 @@ export const NO_FIGURES: Figures = {
   timeoutsPerMinute: 0,
   oldestAgeMs: null,
   dead: null,
+  deadOf: null,
   expiredCount: null,
   overflowCount: null,
 };
@@ -101,6 +102,7 @@ function topicReading(topic: TopicStats, before: TopicReading | undefined, secon
   const channels = new Map<string, ChannelReading>();
   let inFlight = 0, deferred = 0, requeueCount = 0, timeoutCount = 0, clientCount = 0;
   let outPerSecond = 0, requeuesPerMinute = 0, timeoutsPerMinute = 0;
+  let deadOf: Figures["deadOf"] = null;
   let dead: number | null = null, expiredCount: number | null = null, overflowCount: number | null = null;
   for (const channel of topic.channels) {
     const reading = channelReading(channel, before?.channels.get(channel.channel_name), seconds);
@@ -115,6 +117,7 @@ function topicReading(topic: TopicStats, before: TopicReading | undefined, secon
     requeuesPerMinute += figures.requeuesPerMinute;
     timeoutsPerMinute += figures.timeoutsPerMinute;
     dead = plus(dead, figures.dead);
+    deadOf = plusEach(deadOf, figures.deadOf);
     expiredCount = plus(expiredCount, figures.expiredCount);
     overflowCount = plus(overflowCount, figures.overflowCount);
   }
@@ -138,6 +141,7 @@ function topicReading(topic: TopicStats, before: TopicReading | undefined, secon
       timeoutsPerMinute,
       oldestAgeMs: null,
       dead,
+      deadOf,
       expiredCount,
       overflowCount,
     },
@@ -173,6 +177,7 @@ function channelReading(
       timeoutsPerMinute: 60 * rate(channel.timeout_count, was?.timeoutCount, seconds),
       oldestAgeMs: null,
       dead: channel.dead_count ?? null,
+      deadOf: channel.dead_reasons ?? null,
       expiredCount: channel.expired_count ?? null,
       overflowCount: channel.overflow_count ?? null,
     },
@@ -211,6 +216,12 @@ function plus(a: number | null, b: number | null): number | null {
   return a === null ? b : a + (b ?? 0);
 }
 
+function plusEach(a: Figures["deadOf"], b: Figures["deadOf"]): Figures["deadOf"] {
+  if (a === null || b === null) return a ?? b;
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return Object.fromEntries([...names].map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)]));
+}
+
 /** Adds up; ages are the oldest of all. */
 export function sumOfFigures(list: readonly Figures[]): Figures {
   if (list.length === 1) return list[0];
@@ -230,6 +241,7 @@ export function sumOfFigures(list: readonly Figures[]): Figures {
     sum.requeuesPerMinute += figures.requeuesPerMinute;
     sum.timeoutsPerMinute += figures.timeoutsPerMinute;
     sum.dead = plus(sum.dead, figures.dead);
+    sum.deadOf = plusEach(sum.deadOf, figures.deadOf);
     sum.expiredCount = plus(sum.expiredCount, figures.expiredCount);
     sum.overflowCount = plus(sum.overflowCount, figures.overflowCount);
     if (figures.oldestAgeMs !== null) sum.oldestAgeMs = Math.max(sum.oldestAgeMs ?? 0, figures.oldestAgeMs);

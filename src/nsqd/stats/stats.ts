@@ -6,6 +6,7 @@
 import { getHeapStatistics } from "node:v8";
 import type { Broker } from "../../broker/broker.ts";
 import type { Channel } from "../../broker/channel.ts";
+import { DEATH_REASONS } from "../../broker/channel/dead_letters.ts";
 import type { SubscribedChannel } from "../../broker/consumer/subscription.ts";
 import type { Topic } from "../../broker/topic.ts";
 import type { GarbageCollection } from "../../metrics/garbage_collection.ts";
@@ -110,6 +111,9 @@ function topicStats(
 function policyStats(channel: Channel): Partial<ChannelStats> {
   return {
     dead_count: channel.dead.size,
+    dead_reasons: Object.fromEntries(
+      DEATH_REASONS.map((reason) => [reason, channel.dead.countOf(reason)]),
+    ),
     expired_count: channel.expiredCount,
     overflow_count: channel.overflowCount,
     is_near_bound: channel.isNearBound,

@@ -111,3 +111,32 @@ Deno.test("previewOf() shows the command that does the same, safe for a shell", 
   ];
   for (const [action, curl] of table) assert.equal(preview(action).curl, curl);
 });
+
+Deno.test("previewOf() counts dead letters: those of a reason, those that are ticked, those that emptying drops", () => {
+  const node = (id: string) => ({ id, capabilities: capabilitiesOf(new Set(["redrive"]), id) });
+  const dead = (id: string, overflow: number) => ({
+    ...on(id, 1),
+    figures: { ...NO_FIGURES, depth: 1, dead: overflow + 1, deadOf: { attempts: 1, overflow } },
+  });
+  const channel = { topic: "orders", channel: "ch" };
+  const some = {
+    nodes: [node("a:1"), node("b:1"), nodeOf("old:1")],
+    topics: new Map([["orders", {
+      perNode: [],
+      channels: new Map([["ch", { perNode: [dead("a:1", 4), dead("b:1", 2), on("old:1", 0)] }]]),
+    }]]),
+  } as unknown as Snapshot;
+  const at = (action: Action) => previewOf(action, ADMIN, some, AT);
+  const how = { toTopic: "again", keepsAttempts: true, ratePerSecond: 5 };
+  const redrive = at({ kind: "redrive", ...channel, letters: { ticked: null, reason: "overflow" }, ...how });
+  assert.deepEqual([redrive.messageCount, redrive.nodes], [6, ["a:1", "b:1"]]);
+  assert.equal(
+    redrive.curl,
+    "curl -X POST 'http://<node>:4151/channel/redrive?topic=orders&channel=ch&all=true&reason=overflow" +
+      "&to_topic=again&attempts=keep&rate=5'",
+  );
+  const ticked = [{ node: "a:1", id: "1" }, { node: "a:1", id: "2" }, { node: "elsewhere:1", id: "3" }];
+  const deleted = at({ kind: "delete letters", ...channel, letters: { ticked } });
+  assert.deepEqual(deleted.nodes, ["a:1"], "only nodes that are known and can are asked");
+  assert.equal(at({ kind: "empty", ...channel }).messageCount, 2 + 8);
+});

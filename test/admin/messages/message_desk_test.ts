@@ -107,6 +107,14 @@ Deno.test("ticked dead letters are brought back, others stay; it is a job that t
     await nsqd.http("PUT", "/channel/policy?topic=orders&channel=billing", JSON.stringify({ max_depth: 10 }));
     const ticks = ticksOf(await page("/dead/orders/billing"));
     assert.equal(ticks.length, 3);
+    assert.match(
+      await page("/dead/orders/billing?reason=overflow"),
+      />Over a bound 3<.*all 3 that died of overflow/s,
+    );
+    assert.deepEqual(
+      JSON.parse(await page("/dead?format=json")),
+      [{ channel: "orders/billing", dead: 3, attempts: 0, expired: 0, overflow: 3, nodes: node }],
+    );
     const nothing = await post("/dead/orders/billing", [["do", "redrive"], ["which", "ticked"]]);
     assert.match(await nothing.text(), /Nothing is ticked/);
     const answer = await post("/dead/orders/billing", [
@@ -129,7 +137,10 @@ Deno.test("all dead letters of a reason are deleted, after being asked whether t
   open(async ({ page, post, nsqd }) => {
     const fields = [["do", "delete"], ["which", "all"], ["reason", "overflow"]] as const;
     const asked = await post("/dead/orders/billing", fields);
-    assert.match(await asked.text(), /all dead letters that died of overflow.*name="sure" value="yes"/s);
+    assert.match(
+      await asked.text(),
+      /all dead letters that died of overflow \(3\).*name="sure" value="yes"/s,
+    );
     assert.equal((await billing(nsqd)).dead_count, 3);
     const done = await post("/dead/orders/billing", [...fields, ["sure", "yes"]]);
     assert.equal(done.status, 303);

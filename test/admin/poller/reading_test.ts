@@ -46,6 +46,17 @@ Deno.test("readingOf() has no rates across a restart, nor for a counter that fel
   assert.equal(fallen.figures.inPerSecond, 0);
 });
 
+Deno.test("readingOf() takes dead letters for not finished, and does not know of them where a node does not say", () => {
+  const before = readingOf(answer(0, { message_count: 10 }), 0, 0, null, false);
+  assert.deepEqual([before.figures.dead, before.figures.deadOf], [null, null]);
+  const policed = { message_count: 30, dead_count: 15, dead_reasons: { attempts: 15 }, overflow_count: 2 };
+  const { figures } = readingOf(answer(0, policed), 1_000, 1_000, before, false);
+  assert.deepEqual([figures.dead, figures.deadOf, figures.overflowCount], [15, { attempts: 15 }, 2]);
+  assert.equal(figures.outPerSecond, 5);
+  const sum = sumOfFigures([before.figures, figures, figures]);
+  assert.deepEqual([sum.dead, sum.deadOf], [30, { attempts: 30 }]);
+});
+
 Deno.test("clientView() tells from two looks how much a consumer finishes, and when it last did", () => {
   const look = (finish_count: number, atMs: number, before?: ReturnType<typeof clientView>) => {
     const { topics } = readNodeStats(

@@ -4,10 +4,23 @@
  * Tested in test/admin/messages/message_desk_test.ts.
  */
 import type { ChannelView } from "../../../model/snapshot.ts";
-import { DataTable, exportable, type Table } from "../../components/data_table.tsx";
+import { type DeathReason, deathReasons } from "../../../../cluster/message_calls.ts";
+import { type Column, DataTable, exportable, type Table } from "../../components/data_table.tsx";
 import { Count } from "../../components/values.tsx";
 import type { Page } from "../../page.ts";
 import { deadPath, href, type View } from "../../view.ts";
+
+export const reasonLabels: Readonly<Record<DeathReason, string>> = {
+  attempts: "Attempts",
+  expired: "Expired",
+  overflow: "Over a bound",
+};
+
+const reasonHelps: Readonly<Record<DeathReason, string>> = {
+  attempts: "They were tried as often as the policy of their channel allows",
+  expired: "They became older than the policy of their channel allows",
+  overflow: "More waited than the policy of their channel allows",
+};
 
 export function deadPage(view: View): Page {
   const channels = [...view.snapshot.topics.values()].flatMap((topic) => [...topic.channels.values()]);
@@ -32,22 +45,19 @@ export function deadPage(view: View): Page {
         value: ({ figures }) => figures.dead,
         cell: ({ figures }) => <Count value={figures.dead ?? 0} />,
       },
-      {
-        name: "expired",
-        label: "Expired",
-        help: "Taken off for their age since the start of each node",
+      ...deathReasons.map((reason): Column<ChannelView> => ({
+        name: reason,
+        label: reasonLabels[reason],
+        help: reasonHelps[reason],
         isNumber: true,
-        value: ({ figures }) => figures.expiredCount,
-        cell: ({ figures }) => <Count value={figures.expiredCount ?? 0} />,
-      },
-      {
-        name: "overflow",
-        label: "Over a bound",
-        help: "Taken off for the bounds of the channel since the start of each node",
-        isNumber: true,
-        value: ({ figures }) => figures.overflowCount,
-        cell: ({ figures }) => <Count value={figures.overflowCount ?? 0} />,
-      },
+        value: ({ figures }) => figures.deadOf?.[reason] ?? null,
+        cell: ({ topic, name, figures }) =>
+          figures.deadOf === null ? "–" : (
+            <a href={href(view, deadPath(topic, name), { reason })}>
+              <Count value={figures.deadOf[reason] ?? 0} />
+            </a>
+          ),
+      })),
       {
         name: "nodes",
         label: "On",

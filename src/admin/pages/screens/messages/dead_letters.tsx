@@ -9,17 +9,11 @@ import { formatCount, formatNoun } from "../../format.ts";
 import type { Page } from "../../page.ts";
 import { channelPath, deadPath, href, hrefWith, mayDo, topicPath, type View } from "../../view.ts";
 import { missingPage } from "../missing.tsx";
-import { Unable } from "./dead.tsx";
+import { reasonLabels, Unable } from "./dead.tsx";
 import { BodyStart, MatchField, matchOf, MessageFacts } from "./messages.tsx";
 
 /** Of each node. */
 const PAGE_LETTERS = 50;
-
-const reasonLabels: Readonly<Record<DeathReason, string>> = {
-  attempts: "Attempts",
-  expired: "Expired",
-  overflow: "Over a bound",
-};
 
 export async function deadLettersPage(view: View, topic: string, channel: string): Promise<Page> {
   const found = view.snapshot.topics.get(topic)?.channels.get(channel);
@@ -35,7 +29,7 @@ export async function deadLettersPage(view: View, topic: string, channel: string
   const answers = await Promise.all(
     able.map(({ id }) => view.console.messages(view.user, id, { ...query, from })),
   );
-  const dead = found.figures.dead ?? 0;
+  const { deadOf } = found.figures, dead = found.figures.dead ?? 0;
   return {
     title: `Dead letters of ${topic}/${channel}`,
     trail: [
@@ -57,7 +51,7 @@ export async function deadLettersPage(view: View, topic: string, channel: string
               href={hrefWith(view, { reason: name, from: null, node: null })}
               aria-current={name === reason ? "page" : undefined}
             >
-              {name === null ? "All" : reasonLabels[name]}
+              {name === null ? "All" : reasonLabels[name]} {name === null ? dead : deadOf?.[name] ?? ""}
             </a>
           ))}
         </nav>
@@ -78,7 +72,11 @@ export async function deadLettersPage(view: View, topic: string, channel: string
             />
           ))}
           {mayDo(view, "redrive") && answers.some(({ list }) => list.messages.length > 0) && (
-            <LetterActions reason={reason} dead={dead} isFiltered={match !== ""} />
+            <LetterActions
+              reason={reason}
+              dead={reason === null ? dead : deadOf?.[reason] ?? null}
+              isFiltered={match !== ""}
+            />
           )}
         </form>
       </>
@@ -143,11 +141,10 @@ function NodeLetters(
 
 /** What is done with those that are ticked, or with all. A filter by body is of this page alone, so not all of it. */
 function LetterActions(
-  { reason, dead, isFiltered }: { reason: DeathReason | null; dead: number; isFiltered: boolean },
+  { reason, dead, isFiltered }: { reason: DeathReason | null; dead: number | null; isFiltered: boolean },
 ) {
-  const all = reason === null
-    ? `all ${formatCount(dead)}, on all nodes`
-    : `all that died of ${reason}, on all nodes`;
+  const count = dead === null ? "" : ` ${formatCount(dead)}`;
+  const all = `all${count}${reason === null ? "" : ` that died of ${reason}`}, on all nodes`;
   return (
     <fieldset class="block letter-actions">
       <legend>What to do</legend>
