@@ -11,14 +11,6 @@ const MAX_FOLDER_FILES = 16;
 /** Files that are one table, whose length says nothing. */
 const TABLES = new Set(["src/options/tables/nsqd_options.ts", "src/protocol/errors.ts"]);
 
-/** Files that do not keep a rule yet: told by `deno task tidy --all`, and no reason to fail. */
-export const PENDING: ReadonlySet<string> = new Set([
-  "src/broker/looking/found_messages.ts",
-  "src/broker/looking/message_lister.ts",
-  "src/policies/body_match.ts",
-  "src/storage/commit_log.ts",
-]);
-
 const RULES: readonly ((files: readonly TextFile[]) => string[])[] = [
   checkCircles,
   checkMirror,
@@ -26,9 +18,9 @@ const RULES: readonly ((files: readonly TextFile[]) => string[])[] = [
   checkFolders,
 ];
 
-/** The findings of all rules, but for those about files that are pending. */
-export function checkStructure(files: readonly TextFile[], pending: ReadonlySet<string> = PENDING): string[] {
-  return RULES.flatMap((rule) => rule(files)).filter((finding) => !pending.has(finding.split(":")[0]));
+/** The findings of all rules. */
+export function checkStructure(files: readonly TextFile[]): string[] {
+  return RULES.flatMap((rule) => rule(files));
 }
 
 function isSource({ path }: TextFile): boolean {

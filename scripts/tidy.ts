@@ -1,7 +1,6 @@
 /**
  * Checks the checkout against the house rules: `deno task tidy`. Prints the findings and exits with 1
- * when there are any. Which rules there are is said in `house_rules.ts`; with `--all` it also shows what is found in
- * files that are pending.
+ * when there are any. Which rules there are is said in `house_rules.ts` and `structure_rules.ts`.
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,9 +34,7 @@ function* textFiles(folder: string, isIgnored: (path: string) => boolean): Gener
 
 const denoVersion = Deno.readTextFileSync(join(CHECKOUT, ".dvmrc")).trim();
 const files = [...textFiles("", readIgnored())];
-// None is pending when all are asked for.
-const pending = Deno.args.includes("--all") ? new Set<string>() : undefined;
-const findings = [...checkHouseRules(files, denoVersion), ...checkStructure(files, pending)].sort();
+const findings = [...checkHouseRules(files, denoVersion), ...checkStructure(files)].sort();
 for (const finding of findings) console.log(finding);
 console.log(`tidy: ${files.length} files, ${findings.length} findings`);
 Deno.exit(findings.length > 0 ? 1 : 0);

@@ -16,8 +16,9 @@ import { KeptFiles, type KeptPlace } from "./kept_files.ts";
 import { addExtent, type IndexEntry, type LogFile } from "./log_file.ts";
 import { LogFiles, type LogFilesOptions } from "./log_files.ts";
 import { LogStatistics } from "./log_statistics.ts";
+import { LogSync } from "./log_sync.ts";
 import { recover, type Recovery } from "./recovery.ts";
-import type { Extent, Segment } from "./segment.ts";
+import type { Segment } from "./segment.ts";
 import { Reserve } from "./reserve.ts";
 import { appendSnapshots, type SnapshotSource } from "./snapshot.ts";
 import type { StateWriter } from "./state/state_records.ts";
@@ -47,16 +48,10 @@ export class CommitLog {
   readonly #files: LogFiles;
   readonly #kept: KeptFiles;
   readonly #reserve: Reserve;
+  readonly #sync: LogSync;
   #current: LogFile | null = null;
   #startFailure: Error | null = null;
-  /** The log file with the snapshot that a start read. */
-  #recoveredNumber = -1;
-  /** The newest log file whose snapshot is on the disk. */
-  #safeNumber = -1;
   #pending: PendingExtent[] = [];
-  /** Places of records that were written again: wanted until the new place is on the disk. */
-  #superseded: Extent[] = [];
-  #unsyncedBytes = 0;
   /** Size of the group that could not be written last. */
   #refusedBytes = 1;
 
@@ -67,6 +62,7 @@ export class CommitLog {
     this.#snapshot = snapshot;
     this.#clock = clock;
     this.#files = new LogFiles(fileSystem, options);
+    this.#sync = new LogSync(this.#files, clock, this.statistics);
     this.#reserve = new Reserve(fileSystem, options.directory);
     this.#kept = new KeptFiles(this.#files, options.maxBytesPerFile);
   }
@@ -75,7 +71,7 @@ export class CommitLog {
   open(): Recovery {
     const recovery = recover(this.#fileSystem, this.#options.directory);
     this.#files.adopt(recovery.files, { log: recovery.nextLogNumber, kept: recovery.nextKeptNumber });
-    this.#recoveredNumber = recovery.snapshotNumber;
+    this.#sync.recoveredNumber = recovery.snapshotNumber;
     return recovery;
   }
 
@@ -123,7 +119,7 @@ export class CommitLog {
 
   /** Bytes written since the last sync began. */
   get unsyncedBytes(): number {
-    return this.#unsyncedBytes;
+    return this.#sync.unsyncedBytes;
   }
 
   get fileCount(): number {
@@ -192,7 +188,7 @@ export class CommitLog {
     }
     for (const { segment, to, entry, replaces } of this.#pending) {
       if (replaces) {
-        this.#superseded.push(...segment.extents);
+        this.#sync.supersede(segment.extents);
         segment.extents = [];
       }
       addExtent(segment, file, entry);
@@ -202,7 +198,7 @@ export class CommitLog {
     const statistics = this.statistics;
     statistics.groups++;
     statistics.bytes += file.size - before;
-    this.#unsyncedBytes += file.size - before;
+    this.#sync.unsyncedBytes += file.size - before;
     statistics.writeSeconds.add((this.#clock.monotonicMs() - startedMs) / 1000);
     return true;
   }
@@ -289,7 +285,7 @@ export class CommitLog {
     if (file.liveBytes > 0 || !file.finished || file === this.#current || file === this.#kept.current) {
       return false;
     }
-    return file.kind === "kept" || file.number < this.#safeNumber;
+    return file.kind === "kept" || this.#sync.isOutdated(file);
   }
 
   /** True when `reclaim` would remove something. */
@@ -314,45 +310,18 @@ export class CommitLog {
   // ---- on the disk --------------------------------------------------------------------------
 
   /** Resolves when all that was committed is on the disk. */
-  async sync(): Promise<void> {
-    // They stay in the list while they are synced: two syncs may run, and no file may be removed meanwhile.
-    const files = this.#files, older = [...files.unsynced];
-    const current = this.#current, superseded = new Set(this.#superseded);
-    this.#unsyncedBytes = 0;
-    const startedMs = this.#clock.monotonicMs();
-    for (const file of older) await file.sync();
-    // Before a file was begun those of the last start are as they were, and the newest snapshot is in one of them.
-    if (current === null) { for (const file of files.all) await file.sync(); }
-    await current?.sync();
-    await files.syncNewEntries();
-    files.unsynced = files.unsynced.filter((file) => !older.includes(file));
-    for (const file of older) file.closeWriter();
-    this.#superseded = this.#superseded.filter((extent) => {
-      if (superseded.has(extent)) extent.file.liveBytes -= extent.byteLength;
-      return !superseded.has(extent);
-    });
-    this.#isSynced(current?.number ?? this.#recoveredNumber, startedMs);
+  sync(): Promise<void> {
+    return this.#sync.sync(this.#current);
   }
 
   /** True after a roll, until the snapshot in the new file is on the disk. */
   get isInsecure(): boolean {
-    return this.#current !== null && this.#current.number > this.#safeNumber;
+    return this.#current !== null && !this.#sync.isSafe(this.#current);
   }
 
-  /**
-   * Puts the start of the current file on the disk, and with it the snapshot that makes older files dispensable.
-   * Done right after a roll there is little else in it to write.
-   */
+  /** Puts the snapshot in the current file on the disk. See `LogSync.secure`. */
   async secure(): Promise<void> {
-    const current = this.#writable, startedMs = this.#clock.monotonicMs();
-    await current.sync();
-    await this.#files.syncNewEntries();
-    this.#isSynced(current.number, startedMs);
-  }
-
-  #isSynced(fileNumber: number, startedMs: number): void {
-    this.#safeNumber = Math.max(this.#safeNumber, fileNumber);
-    this.statistics.syncSeconds.add((this.#clock.monotonicMs() - startedMs) / 1000);
+    await this.#sync.secure(this.#writable);
   }
 
   // ---- places of segments -------------------------------------------------------------------
