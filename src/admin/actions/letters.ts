@@ -12,7 +12,8 @@ import {
 } from "../../cluster/message_calls.ts";
 import type { Change, Outcome } from "../../cluster/mutations.ts";
 import { NobodyAnsweredError } from "../../cluster/partial.ts";
-import { type Upstream, UpstreamError } from "../../cluster/upstream.ts";
+import type { Upstream } from "../../cluster/upstream.ts";
+import { problemOf } from "../messages/message_desk.ts";
 import type { LetterAction, LetterChoice } from "../model/action.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 
@@ -86,7 +87,6 @@ async function outcomeOf(target: string, begin: () => Promise<unknown>): Promise
     await begin();
     return { kind: "nsqd", target, error: "" };
   } catch (cause) {
-    if (!(cause instanceof UpstreamError)) throw cause;
-    return { kind: "nsqd", target, error: cause.message };
+    return { kind: "nsqd", target, error: problemOf(cause) };
   }
 }

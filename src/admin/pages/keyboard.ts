@@ -19,6 +19,7 @@ export const keyBindings: readonly KeyBinding[] = [
   { keys: "g o", text: "Go to the overview", command: "go:/" },
   { keys: "g t", text: "Go to topics", command: "go:/topics" },
   { keys: "g c", text: "Go to consumers", command: "go:/consumers" },
+  { keys: "g d", text: "Go to dead letters", command: "go:/dead" },
   { keys: "g n", text: "Go to nodes", command: "go:/nodes" },
   { keys: "g a", text: "Go to activity", command: "go:/activity" },
   { keys: "g l", text: "Go to lookup", command: "go:/lookup" },

@@ -217,3 +217,67 @@ Deno.test("a channel with dead letters needs attention, and its page says how ma
     assert.match(await page("/"), /orders\/billing has 3 dead letters/);
     assert.match(await page("/topics/orders/billing"), /href="\/dead\/orders\/billing"/);
   }));
+
+Deno.test("lists go on where they ended, in either direction", () =>
+  open(async ({ page, nsqd, node }) => {
+    await letDie(nsqd, Array.from({ length: 60 }, (_, i) => `more ${i}`));
+    const nextOf = (html: string) =>
+      html.match(/rel="next" href="([^"]+)"/)?.[1].replaceAll("&amp;", "&") ?? "no next page";
+    const bodiesOf = (html: string) => [...html.matchAll(/<pre>([^<]*)<\/pre>/g)].map(([, body]) => body);
+    const newest = await page("/dead/orders/billing");
+    assert.deepEqual([bodiesOf(newest).length, bodiesOf(newest)[0]], [50, "more 58"]);
+    const older = await page(nextOf(newest));
+    assert.deepEqual([bodiesOf(older).length, bodiesOf(older)[0]], [13, "more 8"]);
+    assert.equal(nextOf(older), "no next page");
+    const oldest = await page(`/messages/orders/billing?state=dead&node=${node}`);
+    assert.equal(bodiesOf(oldest)[1], "second &lt;b&gt;");
+    const further = await page(nextOf(oldest));
+    assert.deepEqual([bodiesOf(further).length, bodiesOf(further).at(-1)], [13, "more 58"]);
+  }));
+
+Deno.test("dead letters of several nodes stand side by side, and all are brought back on each; who did it is kept", () =>
+  open(async ({ post, nsqd }) => {
+    await using other = await startNsqd(["--broadcast-address=127.0.0.1"]);
+    await letDie(other, ["dead elsewhere", "alive elsewhere"]);
+    const nodes = [nsqd, other];
+    await using both = await startAdmin(
+      nodes.map(({ httpPort }) => `--nsqd-http-address=127.0.0.1:${httpPort}`),
+      { mountPages },
+    );
+    const page = async (path: string) => await (await both.request("GET", path)).text();
+    await until("both nodes are seen", async () => (await page("/dead")).includes("4</"));
+    const html = await page("/dead/orders/billing");
+    assert.deepEqual([html.includes("third"), html.includes("dead elsewhere")], [true, true]);
+    for (const node of nodes) {
+      const path = "/channel/policy?topic=orders&channel=billing";
+      await node.http("PUT", path, JSON.stringify({ max_depth: 0 }));
+    }
+    const fields = new URLSearchParams({ do: "redrive", which: "all" });
+    const answer = await fetch(`${both.url}/dead/orders/billing`, {
+      method: "POST",
+      body: fields,
+      headers: { "sec-fetch-site": "same-origin" },
+      redirect: "manual",
+    });
+    assert.equal(answer.status, 303, await answer.text());
+    for (const node of nodes) {
+      await until("they are back", async () => (await billing(node)).dead_count === 0);
+    }
+    const record = await page(
+      `/activity/${new URL(answer.headers.get("location")!, both.url).searchParams.get("done")}`,
+    );
+    for (const { httpPort } of nodes) assert.ok(record.includes(`127.0.0.1:${httpPort}`));
+    const foreign = await post("/dead/orders/billing", [["do", "redrive"], ["which", "all"]], {
+      "sec-fetch-site": "cross-site",
+    });
+    assert.equal(foreign.status, 403, "a form of another site");
+  }));
+
+Deno.test("what a node refuses is told in its words", () =>
+  open(async ({ page, post, nsqd }) => {
+    const path = "/channel/policy?topic=orders&channel=billing";
+    await nsqd.http("PUT", path, JSON.stringify({ dead_letter_topic: "graveyard" }));
+    const answer = await post("/dead/orders/billing", [["do", "redrive"], ["which", "all"]]);
+    const html = await page(answer.headers.get("location")!);
+    assert.match(html, /class="done critical".*dead letters go to graveyard: redrive from there/s);
+  }));
