@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { channelFields, fieldsOf, topicFields } from "../../src/policies/policy_fields.ts";
 import { changed, parseSettings, PolicyError, showSettings } from "../../src/policies/settings.ts";
 
-function refused(of: "topic" | "channel", json: unknown): string {
+function refused(owner: "topic" | "channel", json: unknown): string {
   try {
-    parseSettings(of, json);
+    parseSettings(owner, json);
   } catch (cause) {
     assert.ok(cause instanceof PolicyError);
     return cause.message;
@@ -69,11 +69,14 @@ Deno.test("parseSettings() reads again what showSettings() shows, for every key"
     "topic name": "elsewhere",
     "key place": "prefix:,",
   };
-  for (const  of of["topic", "channel"] as const) {
+  for (const owner of ["topic", "channel"] as const) {
     const settings = new Map(
-      fieldsOf(of).map(({ key, kind, words }) => [key, kind === "word" ? words!.at(-1)! : samples[kind]]),
+      fieldsOf(owner).map(({ key, kind, words }) => [key, kind === "word" ? words!.at(-1)! : samples[kind]]),
     );
-    assert.deepEqual(parseSettings(of, JSON.parse(JSON.stringify(showSettings(of, settings)))), settings);
+    assert.deepEqual(
+      parseSettings(owner, JSON.parse(JSON.stringify(showSettings(owner, settings)))),
+      settings,
+    );
   }
 });
 
@@ -90,8 +93,8 @@ Deno.test("the tables of policy keys have defaults that are allowed, and help", 
     assert.match(field.help, /^\w.*[^.]$/s, field.key);
     assert.match(field.key, /^[a-z]+(_[a-z]+)*$/);
   }
-  for (const  of of["topic", "channel"] as const) {
-    const defaults = Object.fromEntries(fieldsOf(of).map((field) => [field.key, field.default]));
-    assert.equal(parseSettings(of, defaults).size, fieldsOf(of).length);
+  for (const owner of ["topic", "channel"] as const) {
+    const defaults = Object.fromEntries(fieldsOf(owner).map((field) => [field.key, field.default]));
+    assert.equal(parseSettings(owner, defaults).size, fieldsOf(owner).length);
   }
 });
