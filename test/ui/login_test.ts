@@ -4,6 +4,7 @@ import { hashPassword } from "../../src/admin/access/password.ts";
 import { writeUsersFile } from "../../src/admin/access/users_file.ts";
 import { Browser } from "../support/browser.ts";
 import { ConsoleCluster } from "../support/console_cluster.ts";
+import { until } from "../support/program_process.ts";
 
 const PASSWORD = "correct horse battery";
 
@@ -26,6 +27,13 @@ Deno.test("Login and roles in a browser", async (t) => {
   await using cluster = await ConsoleCluster.start({ nodes: 1, adminFlags: [`--users-file=${usersFile}`] });
   const { base } = cluster;
   await cluster.publish(0, "orders");
+  // A node that took long for its first answer is left in peace for a while: the topic is seen only after that.
+  await until("the console has seen the topic", async () => {
+    const headers = { authorization: `Basic ${btoa(`the_viewer:${PASSWORD}`)}` };
+    const answer = await fetch(`${base}/topics/orders`, { headers });
+    await answer.body?.cancel();
+    return answer.status === 200;
+  });
 
   await t.step("a wrong password is refused, the right one leads on, and logging out ends it", async () => {
     const args = { base, name: "the_viewer", password: PASSWORD, path: "/topics/orders" };

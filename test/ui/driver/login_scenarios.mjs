@@ -11,8 +11,7 @@ async function logIn(page, base, name, password, path = "/") {
 
 /** Nothing is shown before the login, a wrong password is refused, the right one leads to what was asked for. */
 export async function logInAfterMistake({ withPage, axe, base, name, password, path }) {
-  // A topic that was published a moment ago may be younger than what the console last saw: a 404 that mends itself.
-  await withPage({ mayFail: "401|404" }, async (page) => {
+  await withPage({ mayFail: "401" }, async (page) => {
     await logIn(page, base, name, `${password}?`, path);
     await page.getByRole("alert").getByText("User or password is wrong").waitFor();
     await page.evaluate(axe);
