@@ -97,7 +97,7 @@ export async function runAdmin(
     lookupdHttpAddresses: live.values.lookupdHttpAddress,
     nsqdHttpAddresses: live.values.nsqdHttpAddress,
   });
-  const upstream = new Upstream(http, logger), cluster = new Cluster(upstream, addresses);
+  const upstream = new Upstream(http, logger, options.authSecret), cluster = new Cluster(upstream, addresses);
   const history = new History(options.historyLimit);
   const keeper = options.dataPath === ""
     ? null
@@ -133,7 +133,7 @@ export async function runAdmin(
   let address = "";
   const basePath = normalizeBasePath(options.basePath);
   const streams = new AbortController();
-  const tails = new Tails(() => poller.snapshot, clock, logger);
+  const tails = new Tails(() => poller.snapshot, clock, logger, options.authSecret);
   const desk = new MessageDesk(silent, () => poller.snapshot, () => clock.monotonicMs());
   const console = createConsole({
     stopping: streams.signal,

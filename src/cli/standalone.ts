@@ -110,6 +110,7 @@ function adminOptionsOf(options: StandaloneOptions, lookupdHttpAddress: string):
     adminEnvironment: options.adminEnvironment,
     open: options.open,
     usersFile: options.usersFile,
+    authSecret: options.authSecret,
     sessionLifetime: options.sessionLifetime,
     auditLog: options.auditLog,
     aclHttpHeader: options.aclHttpHeader,

@@ -59,16 +59,21 @@ const REASONS: Readonly<Record<number, string>> = {
 export class Upstream {
   readonly #http: HttpRequester;
   readonly #logger: Logger | null;
+  readonly #authSecret: string;
 
-  /** @param logger is told each request, at level INFO; null for none */
-  constructor(http: HttpRequester, logger: Logger | null) {
+  /**
+   * @param logger is told each request, at level INFO; null for none
+   * @param authSecret goes to nsqds with each request; empty for none
+   */
+  constructor(http: HttpRequester, logger: Logger | null, authSecret = "") {
     this.#http = http;
     this.#logger = logger;
+    this.#authSecret = authSecret;
   }
 
   /** The same, without a line in the log for each request. */
   silently(): Upstream {
-    return new Upstream(this.#http, null);
+    return new Upstream(this.#http, null, this.#authSecret);
   }
 
   /**
@@ -136,7 +141,9 @@ export class Upstream {
     const shown = withoutPassword(url);
     this.#logger?.info(`CI: querying ${kind} ${shown}`);
     try {
-      return await this.#http.request(url, { method, headers: { accept: ACCEPT }, body: body ?? "" });
+      const headers: Record<string, string> = { accept: ACCEPT };
+      if (kind === "nsqd" && this.#authSecret !== "") headers.authorization = `Bearer ${this.#authSecret}`;
+      return await this.#http.request(url, { method, headers, body: body ?? "" });
     } catch (cause) {
       if (!(cause instanceof HttpRequestError)) throw cause;
       const verb = method[0] + method.slice(1).toLowerCase();

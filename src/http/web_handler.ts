@@ -49,6 +49,10 @@ class WebRequest implements HttpRequest {
     this.remoteAddress = remoteAddressOf(info.remoteAddr);
   }
 
+  get isTls(): boolean {
+    return this.#request.url.startsWith("https:");
+  }
+
   get method(): string {
     return this.#request.method;
   }

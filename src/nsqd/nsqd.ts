@@ -18,6 +18,7 @@ import { BufferPool } from "../buffers/buffer_pool.ts";
 import { denoFileSystem, type FileSystem } from "../storage/file_system.ts";
 import { buildInfo, version } from "../version.ts";
 import { Authenticator } from "./auth/authenticator.ts";
+import { HttpAuth } from "./auth/http_auth.ts";
 import { readDefinitions, readPolicies, startWithDefinitions } from "./definitions.ts";
 import { DataPathLock } from "./data_path_lock.ts";
 import { joinLookupds } from "./lookup/discovery.ts";
@@ -106,7 +107,15 @@ export async function runNsqd(
   const monitor = new ProcessMonitor(activityOf(broker));
   const lookupds = joinLookupds(broker, live, { tcp: tcp.port, http: http.port }, logger);
   opened.defer(() => lookupds.stop());
-  http.begin({ broker, persistence, server: tcp, pool, monitor, lookupPeers: () => lookupds.peers });
+  http.begin({
+    broker,
+    persistence,
+    server: tcp,
+    pool,
+    monitor,
+    lookupPeers: () => lookupds.peers,
+    auth: authenticator === null ? null : new HttpAuth(authenticator, () => broker.monotonicMs()),
+  });
   monitor.start();
   opened.defer(() => monitor.stop());
   const { garbageCollection } = monitor;

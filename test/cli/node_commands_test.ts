@@ -1,6 +1,7 @@
 /** `nsq policy`, `nsq definitions` and `nsq peek` against an nsqd, as a user runs them. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { allowAll, AuthServer, reply } from "../support/auth_server.ts";
 import { ProgramProcess } from "../support/program_process.ts";
 
 const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
@@ -42,6 +43,25 @@ async function post(address: string, path: string, body = ""): Promise<void> {
   await response.text();
   assert.equal(response.status, 200);
 }
+
+Deno.test("nsq peek shows its secret to a node that has auth servers", async () => {
+  await using server = await AuthServer.start(({ target }) =>
+    target.includes("s3cret") ? allowAll() : reply({ ttl: 60, authorizations: [] })
+  );
+  await withNsqd([`--auth-http-address=${server.address}`], async (address) => {
+    await post(address, "/pub?topic=t", "for those who may");
+    const at = [`--nsqd-http-address=${address}`, "--state=all"];
+    const [none, wrong, right] = await Promise.all([
+      nsq("peek", "t", ...at),
+      nsq("peek", "t", ...at, "--auth-secret=other"),
+      nsq("peek", "t", ...at, "--auth-secret=s3cret"),
+    ]);
+    assert.deepEqual([none.code, wrong.code, right.code], [1, 1, 0]);
+    assert.match(none.error, /refuses: AUTH_REQUIRED/);
+    assert.match(wrong.error, /refuses: UNAUTHORIZED/);
+    assert.match(right.out, /for those who may/);
+  });
+});
 
 Deno.test("nsq policy shows, sets and takes back, dry first, and says what cannot be", () =>
   withNsqd([], async (address) => {

@@ -38,10 +38,13 @@ export class Tails {
   readonly #snapshot: () => Snapshot;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #authSecret: string;
   #timer: ReturnType<typeof setInterval> | undefined;
   #isStopped = false;
 
-  constructor(snapshot: () => Snapshot, clock: Clock, logger: Logger) {
+  /** @param authSecret for nodes that want one; empty for none */
+  constructor(snapshot: () => Snapshot, clock: Clock, logger: Logger, authSecret = "") {
+    this.#authSecret = authSecret;
     this.#snapshot = snapshot;
     this.#clock = clock;
     this.#logger = logger;
@@ -82,7 +85,11 @@ export class Tails {
     if (before?.nodes === nodes || this.#isStopped) return before ?? null;
     if (before !== undefined) this.#end(topic);
     const channel = `${CHANNEL_PREFIX}${crypto.randomUUID().slice(0, 8)}#ephemeral`;
-    const consumer = new Consumer(topic, channel, { nsqd: addresses, maxInFlight: MAX_PER_SECOND });
+    const consumer = new Consumer(topic, channel, {
+      nsqd: addresses,
+      maxInFlight: MAX_PER_SECOND,
+      authSecret: this.#authSecret,
+    });
     const tail: Tail = {
       consumer,
       nodes,

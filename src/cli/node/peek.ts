@@ -26,8 +26,8 @@ interface Page {
 export function run(args: readonly string[]): Promise<number> {
   return runNodeCommand(peekOptions, program, args, async ([word, ...more], settings) => {
     if (more.length > 0) throw new WordsError(`one topic is enough, but there is also "${more[0]}"`);
-    const { nsqdHttpAddress, timeout, state, from, n, match, json } = settings;
-    const subject = subjectOf(word), node = new NodeApi(nsqdHttpAddress, timeout);
+    const { nsqdHttpAddress, timeout, state, from, n, match, json, authSecret } = settings;
+    const subject = subjectOf(word), node = new NodeApi(nsqdHttpAddress, timeout, authSecret);
     const isTopic = subject.channel === undefined, isOfTopic = state === "held" || state === "all";
     if (!isTopic && isOfTopic) {
       throw new WordsError(`--state=${state} is for topics; for channels without /CHANNEL`);

@@ -18,6 +18,7 @@ export interface HttpRequest {
   readonly headers: { get(name: string): string | null };
   /** `ip:port` of the client, or `@` on a Unix socket. */
   readonly remoteAddress: string;
+  readonly isTls: boolean;
   /** The body as it comes; null without one. Nothing is taken in before it is asked for. */
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
   /**

@@ -89,6 +89,11 @@ export class Authorization {
     this.#decisions.set(key, allowed);
     return allowed;
   }
+
+  /** Whether the client may subscribe to some channel of `topic`. */
+  allowsSubscribing(topic: string): boolean {
+    return this.#entries.some((entry) => entry.permissions.has("subscribe") && entry.topic.test(topic));
+  }
 }
 
 function parseEntry(value: unknown, compile: CompilePattern): Entry {

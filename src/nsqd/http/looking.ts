@@ -28,6 +28,7 @@ import type { Query } from "../../http/query.ts";
 import type { Route } from "../../http/router.ts";
 import { type BodyMatch, parseMatch } from "../../policies/body_match.ts";
 import { formatId, parseId } from "../../protocol/message.ts";
+import type { HttpAuth } from "../auth/http_auth.ts";
 import { badArgument, choiceParameter, integerParameter } from "./parameters.ts";
 import { existingChannel, existingTopicOf } from "./topics.ts";
 
@@ -58,8 +59,24 @@ export interface MessageJson {
   readonly died_at?: string;
 }
 
-/** The endpoints for the messages of `broker`. */
-export function lookingRoutes(broker: Broker): Route[] {
+/** The endpoints for the messages of `broker`, for those whom `auth` lets look; null for everybody. */
+export function lookingRoutes(broker: Broker, auth: HttpAuth | null): Route[] {
+  const routes = routesOf(broker);
+  return auth === null ? routes : routes.map((route) => ({
+    ...route,
+    async handle(context) {
+      const { query, request } = context;
+      // Without a topic there is nothing to see, and the endpoint says what is missing.
+      const topic = query.get("topic"), isOfTopic = route.path.startsWith("/topic/");
+      if (topic !== undefined) {
+        await auth.mayLook(request, topic, isOfTopic ? "" : query.get("channel") ?? "");
+      }
+      return await route.handle(context);
+    },
+  }));
+}
+
+function routesOf(broker: Broker): Route[] {
   return [
     {
       method: "GET",

@@ -9,6 +9,7 @@ import type { Logger } from "../../log/logger.ts";
 import type { LiveOptions } from "../../options/live_options.ts";
 import type { NsqdOptions, nsqdOptions } from "../../options/tables/nsqd_options.ts";
 import { version } from "../../version.ts";
+import type { HttpAuth } from "../auth/http_auth.ts";
 import { configRoutes } from "./config.ts";
 import { booleanParameter } from "./parameters.ts";
 import { publishRoutes } from "./publish.ts";
@@ -51,6 +52,8 @@ export interface NsqdHttpDependencies extends MetricsSources {
   /** When the process started, Unix ms. */
   readonly startedAtMs: number;
   readonly readiness: Readiness;
+  /** Who may look at messages; null or absent for everybody. */
+  readonly auth?: HttpAuth | null;
   /** By default jobs of its own. */
   readonly jobs?: Jobs;
   /** Lets go of buffers that are kept for reuse. */
@@ -67,7 +70,7 @@ export function createNsqdApp(dependencies: NsqdHttpDependencies): Handler {
     ...publishRoutes(broker, options, logger),
     ...topicRoutes(broker),
     ...policyRoutes(broker),
-    ...lookingRoutes(broker),
+    ...lookingRoutes(broker, dependencies.auth ?? null),
     ...deadLetterRoutes(broker, dependencies.jobs ?? new Jobs(() => broker.wallMs())),
     ...(dependencies.live === undefined ? [] : configRoutes(dependencies.live, dependencies.ports)),
     ...debugRoutes({ indexPath: "/debug/pprof/", freeMemory: () => dependencies.freeMemory?.() }),

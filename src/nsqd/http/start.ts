@@ -15,6 +15,7 @@ import type { Logger } from "../../log/logger.ts";
 import type { ProcessMonitor } from "../../metrics/process_monitor.ts";
 import type { LiveOptions } from "../../options/live_options.ts";
 import type { nsqdOptions } from "../../options/tables/nsqd_options.ts";
+import type { HttpAuth } from "../auth/http_auth.ts";
 import { Jobs } from "../jobs/jobs.ts";
 import { createNsqdApp } from "./routes.ts";
 import { Readiness } from "./readiness.ts";
@@ -30,6 +31,8 @@ export interface HttpParts {
   pool: BufferPool;
   monitor: ProcessMonitor;
   lookupPeers(): readonly LookupPeerStatus[];
+  /** Who may look at messages; null for everybody. */
+  auth: HttpAuth | null;
 }
 
 /** A listening HTTP API, or none. */
@@ -64,7 +67,7 @@ export async function startHttp(
   const ports = { tcp: 0, http: 0, https: 0 };
   const readiness = new Readiness(), app = readiness.handle;
   let jobs: Jobs | undefined;
-  const begin = ({ broker, persistence, server, pool, monitor, lookupPeers }: HttpParts) => {
+  const begin = ({ broker, persistence, server, pool, monitor, lookupPeers, auth }: HttpParts) => {
     ports.tcp = server.port;
     jobs = new Jobs(() => broker.wallMs());
     readiness.serve(createNsqdApp({
@@ -80,6 +83,7 @@ export async function startHttp(
       startedAtMs,
       health: () => (broker.committer.failure ?? persistence.failure)?.message ?? null,
       readiness,
+      auth,
       jobs,
       freeMemory() {
         pool.trim();

@@ -146,6 +146,15 @@ export const adminOptions = [
       "--data-path, if it is there",
   },
   {
+    name: "auth-secret",
+    group: "Access",
+    kind: "string",
+    default: "",
+    help:
+      "Secret of AUTH for nodes that have auth servers, so that messages can be seen; goes to every nsqd that " +
+      "is found",
+  },
+  {
     name: "session-lifetime",
     group: "Access",
     kind: "duration",

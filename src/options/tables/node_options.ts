@@ -27,6 +27,15 @@ const addressOptions = [
   },
 ] as const satisfies OptionTable;
 
+const authSecretOption = {
+  name: "auth-secret",
+  configKey: null,
+  group: "Node",
+  kind: "string",
+  default: "",
+  help: "Secret of AUTH, where the node has auth servers; it must be one that may subscribe",
+} as const;
+
 const dryRunOption = {
   name: "dry-run",
   configKey: null,
@@ -42,6 +51,7 @@ export const definitionsOptions = [...addressOptions, dryRunOption] as const sat
 
 export const peekOptions = [
   ...addressOptions,
+  authSecretOption,
   {
     name: "state",
     configKey: null,

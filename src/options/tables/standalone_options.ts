@@ -52,6 +52,7 @@ export const standaloneOptions = [
   ofAdmin("admin-environment"),
   ofAdmin("open"),
   ofAdmin("users-file"),
+  ofAdmin("auth-secret"),
   ofAdmin("session-lifetime"),
   ofAdmin("audit-log"),
   ofAdmin("acl-http-header"),

@@ -10,9 +10,12 @@ export class NodeError extends Error {
 export class NodeApi {
   readonly #client: HttpClient;
   readonly #address: string;
+  readonly #headers: Record<string, string>;
 
-  constructor(address: string, timeoutMs: number) {
+  /** @param authSecret goes with each request; empty for none */
+  constructor(address: string, timeoutMs: number, authSecret = "") {
     this.#address = address;
+    this.#headers = authSecret === "" ? {} : { authorization: `Bearer ${authSecret}` };
     this.#client = new HttpClient({
       connectTimeoutMs: timeoutMs,
       requestTimeoutMs: timeoutMs,
@@ -31,6 +34,7 @@ export class NodeApi {
     try {
       reply = await this.#client.request(urlOf(this.#address, target), {
         method,
+        headers: this.#headers,
         body: body === undefined ? null : JSON.stringify(body),
       });
     } catch (cause) {
