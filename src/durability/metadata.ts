@@ -1,5 +1,5 @@
 /**
- * `nsqd.dat`: the names and paused flags of topics and channels, in the original's JSON.
+ * `nsqd.dat`: the names and paused flags of topics and channels, in Go nsqd's JSON.
  *
  * Compact JSON, `{"topics":[{"name","paused","channels":[{"name","paused"}]}],"version"}`; empty lists are
  * null. Ephemeral topics and channels are not in it. Positions and messages are in the commit log.

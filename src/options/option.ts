@@ -32,7 +32,7 @@ interface Range {
   readonly above?: number;
   /** A value out of range becomes the nearest in it, with a warning: other implementations take any value. */
   readonly isClamped?: boolean;
-  /** The error for a value out of range, when the original has a text of its own for it; `%v` is the value. */
+  /** The error for a value out of range, when Go nsqd has a text of its own for it; `%v` is the value. */
   readonly rangeError?: string;
 }
 

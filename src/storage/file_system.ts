@@ -59,7 +59,7 @@ export interface FileSystem {
   availableBytes(directory: string): number | null;
 }
 
-/** Files of the process are private, as those of the original are. */
+/** Files of the process are private, as those of Go nsqd are. */
 const FILE_MODE = 0o600;
 
 export const denoFileSystem: FileSystem = {

@@ -76,7 +76,7 @@ function finishMoved(state: Recovery["state"], blocks: Recovery["blocks"]): void
   }
 }
 
-/** Creates what only `nsqd.dat` knows, as that of the original does, and sets the paused flags. */
+/** Creates what only `nsqd.dat` knows, as that of Go nsqd does, and sets the paused flags. */
 function restoreMetadata(broker: Broker, metadata: Metadata): void {
   for (const { name, paused, channels } of metadata.topics) {
     const topic = broker.topic(name, isEphemeral(name));

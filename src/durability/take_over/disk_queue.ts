@@ -1,5 +1,5 @@
 /**
- * Reads the disk queues that the original nsqd leaves: `<name>.diskqueue.NNNNNN.dat` and `….meta.dat`.
+ * Reads the disk queues that Go nsqd leaves: `<name>.diskqueue.NNNNNN.dat` and `….meta.dat`.
  *
  * A data file is a row of records, each an int32 length and timestamp (8), attempts (2), id (16), body. There
  * is no checksum, so a record counts as sound when its length fits the file, its id is 16 hex digits, and what
@@ -8,14 +8,14 @@
  *
  * The meta file is text: `depth\nreadFile,readPosition\nwriteFile,writePosition\n`.
  *
- * Files are read in windows, since the original was free to make them larger than memory.
+ * Files are read in windows, since Go nsqd was free to make them larger than memory.
  *
  * Tested in test/durability/take_over/take_over_test.ts.
  */
 import { type Buffer, wrapBuffer } from "../../buffers/buffer_pool.ts";
 import { type FileHandle, type FileSystem, readAllSync, readWhole } from "../../storage/file_system.ts";
 
-/** One queue of the original, and its files. */
+/** One queue of Go nsqd, and its files. */
 export interface DiskQueue {
   /** `topic` or `topic:channel`. */
   name: string;
@@ -28,7 +28,7 @@ export interface DiskQueue {
   readPosition: number;
   /** Names of all its files, the read and the damaged ones too. */
   files: string[];
-  /** Those that the original put away as damaged. They are not read: what was sound at their start was consumed. */
+  /** Those that Go nsqd put away as damaged. They are not read: what was sound at their start was consumed. */
   badFiles: string[];
   /** What the meta file says; null without one, or when `isMetaSound` is false. */
   meta: DiskQueueMeta | null;
@@ -38,7 +38,7 @@ export interface DiskQueue {
 
 /** The content of a meta file. */
 export interface DiskQueueMeta {
-  /** Unread messages; after a crash of the original it is too small. */
+  /** Unread messages; after a crash of Go nsqd it is too small. */
   depth: number;
   readFile: number;
   readPosition: number;
@@ -109,7 +109,7 @@ export function findDiskQueues(fileSystem: FileSystem, directory: string): DiskQ
   return [...queues.values()].sort((a, b) => Number(a.channel === null) - Number(b.channel === null));
 }
 
-/** Leaves out what the original had read. Without a sound meta file all there is counts as unread. */
+/** Leaves out what Go nsqd had read. Without a sound meta file all there is counts as unread. */
 function applyMeta(fileSystem: FileSystem, directory: string, queue: DiskQueue): void {
   queue.fileNumbers.sort((a, b) => a - b);
   const path = `${directory}/${queue.name}.diskqueue.meta.dat`;

@@ -1,5 +1,5 @@
 /**
- * Takes over the messages that the original nsqd left in the data path.
+ * Takes over the messages that Go nsqd left in the data path.
  *
  * A topic's queue goes to the topic, a channel's queue to that channel only. Batches go to the log one by one, each
  * with whose it is, and how far each queue came is recorded once they are on the disk: a start that is killed goes
@@ -48,7 +48,7 @@ interface TakeOver {
   reportedAtMs: number;
 }
 
-/** Does nothing when there are no queues of the original. @throws when the disk refuses */
+/** Does nothing when there are no queues of Go nsqd. @throws when the disk refuses */
 export async function takeOver(
   broker: Broker,
   log: ImportLog,
@@ -89,7 +89,7 @@ export async function takeOver(
   );
 }
 
-/** The original has no disk queues for what is ephemeral, where messages would be dropped. */
+/** Go nsqd has no disk queues for what is ephemeral, where messages would be dropped. */
 function isDurableName(name: string): boolean {
   return isValidName(name) && !isEphemeral(name);
 }
@@ -124,7 +124,7 @@ async function takeQueue(run: TakeOver, queue: DiskQueue): Promise<void> {
 }
 
 /**
- * Where the start before came to. Should the original have run since, and begun its files anew, that place says
+ * Where the start before came to. Should Go nsqd have run since, and begun its files anew, that place says
  * nothing of them: better some messages twice than one not at all.
  */
 function placeBefore(run: TakeOver, queue: DiskQueue): { fileNumber: number; position: number } | undefined {

@@ -93,7 +93,7 @@ function httpsPortOf(text: string): number {
   return port;
 }
 
-/** The subject as a query string; the order of the keys and the escapes are those of the original. */
+/** The subject as a query string; the order of the keys and the escapes are those of Go nsqd. */
 export function queryForm(subject: AuthSubject): string {
   const encoder = new TextEncoder();
   const fields: [string, Uint8Array][] = [

@@ -1,7 +1,7 @@
 /**
  * What an auth server lets a client do: its reply, checked, and the question whether a command is allowed.
  *
- * The regular expressions are those of RE2, as the original takes them, and are matched in linear time: what
+ * The regular expressions are those of RE2, as Go nsqd takes them, and are matched in linear time: what
  * JavaScript has and RE2 has not (lookaround, backreferences) makes the reply invalid, as it does there.
  */
 

@@ -2,7 +2,7 @@
  * `/config/<opt>`: shows options, and changes two of them while nsqd runs.
  *
  * `<opt>` is the key of the config file. Numbers and lists are JSON; durations are nanoseconds; text stands as it
- * is; words that are numbers inside the original are those numbers.
+ * is; words that are numbers inside Go nsqd are those numbers.
  */
 import { HttpError, internalError } from "../../http/errors.ts";
 import { readBody } from "../../http/body.ts";

@@ -1,7 +1,7 @@
 /**
  * Whether this node takes work, for `/ready`, and what HTTP answers while it does not yet.
  *
- * The listeners open before the stored state is read, which may take a while when an original's queues are taken
+ * The listeners open before the stored state is read, which may take a while when Go nsqd's queues are taken
  * over. Until then every request is answered with status 503 rather than left to wait.
  */
 import type { Answer } from "../../http/answer.ts";

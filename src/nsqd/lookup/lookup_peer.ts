@@ -6,7 +6,7 @@
  * order), `stopped`. Nothing is queued while connecting, because the full registration that follows
  * says it all. Any failure ends the connection.
  *
- * The original notices a lost connection at its next command and reconnects at the one after, up to
+ * Go nsqd notices a lost connection at its next command and reconnects at the one after, up to
  * 30 s later. Here the loss is noticed at once and the node is back within about two seconds: until
  * then consumers that ask this lookupd would miss the node. Each peer works for itself, so that one
  * that hangs delays nobody.

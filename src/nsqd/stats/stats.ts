@@ -190,7 +190,7 @@ function clientStats(client: StatsClient, filter: StatsFilter): ClientStats {
     tls: tls !== null,
     tls_cipher_suite: tls?.cipherSuite ?? "",
     tls_version: tls?.version ?? "",
-    // No protocol is offered for negotiation; the original calls every handshake mutual then.
+    // No protocol is offered for negotiation; Go nsqd calls every handshake mutual then.
     tls_negotiated_protocol: "",
     tls_negotiated_protocol_is_mutual: tls !== null,
   };

@@ -26,7 +26,7 @@ export interface RecoveredTopic {
 export class RecoveredState {
   readonly topics = new Map<number, RecoveredTopic>();
   readonly channels = new Map<number, { topic: RecoveredTopic; channel: RecoveredChannel }>();
-  /** How far each queue of the original was taken over. */
+  /** How far each queue of Go nsqd was taken over. */
   readonly imported = new Map<string, { fileNumber: number; position: number }>();
   /**
    * Set behind a damaged stretch, until the next snapshot: a position takes all before it for finished but the
