@@ -39,7 +39,8 @@ async function withPage({ mayFail, ...options }, work) {
   const page = await context.newPage();
   const complaints = [];
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+    const { url } = message.location();
+    if (["error", "warning"].includes(message.type())) complaints.push(`${message.text()} (${url})`);
   });
   page.on("pageerror", (error) => complaints.push(error.stack ?? error.message));
   try {
