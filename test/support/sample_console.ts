@@ -23,27 +23,9 @@ import {
   type Snapshot,
   type TopicView,
 } from "../../src/admin/model/snapshot.ts";
+import { NO_FIGURES } from "../../src/admin/poller/reading.ts";
 
-export const noFigures: Figures = {
-  depth: 0,
-  backendDepth: 0,
-  inFlight: 0,
-  deferred: 0,
-  messageCount: 0,
-  messageBytes: 0,
-  requeueCount: 0,
-  timeoutCount: 0,
-  clientCount: 0,
-  inPerSecond: 0,
-  outPerSecond: 0,
-  requeuesPerMinute: 0,
-  timeoutsPerMinute: 0,
-  oldestAgeMs: null,
-  dead: null,
-  deadOf: null,
-  expiredCount: null,
-  overflowCount: null,
-};
+export const noFigures: Figures = NO_FIGURES;
 
 const noLatency = { count: 0, percentiles: [] };
 const fine: Diagnosis = { severity: "ok", cause: "none", text: "Consumers keep up." };

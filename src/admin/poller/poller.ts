@@ -10,7 +10,7 @@ import type { Logger } from "../../log/logger.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import { Discovery } from "./discovery.ts";
 import { type ClientWish, NodeProbe } from "./node_probe.ts";
-import { channelKey } from "./reading.ts";
+import { channelKey, NO_FIGURES } from "./reading.ts";
 import { SnapshotBuilder } from "./snapshot_builder.ts";
 
 export interface PollerSettings {
@@ -47,28 +47,11 @@ const NOTHING: Snapshot = {
   attention: [],
   message: "",
   totals: {
-    depth: 0,
-    backendDepth: 0,
-    inFlight: 0,
-    deferred: 0,
-    messageCount: 0,
-    messageBytes: 0,
-    requeueCount: 0,
-    timeoutCount: 0,
-    clientCount: 0,
-    inPerSecond: 0,
-    outPerSecond: 0,
-    requeuesPerMinute: 0,
-    timeoutsPerMinute: 0,
-    oldestAgeMs: null,
+    ...NO_FIGURES,
     topicCount: 0,
     channelCount: 0,
     nodesUp: 0,
     nodesKnown: 0,
-    dead: null,
-    deadOf: null,
-    expiredCount: null,
-    overflowCount: null,
     diskBytes: null,
   },
 };
